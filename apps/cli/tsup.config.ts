@@ -1,0 +1,4 @@
+import { defineConfig } from 'tsup';
+import { command } from '../../tooling/tsup-preset.ts';
+
+export default defineConfig(command);

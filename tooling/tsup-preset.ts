@@ -1,0 +1,28 @@
+// Build settings shared by every package: ESM only, one declaration file, no bundled dependency.
+import type { Options } from 'tsup';
+
+const shared: Options = {
+  format: ['esm'],
+  target: 'es2022',
+  sourcemap: true,
+  clean: true,
+  treeshake: true,
+  splitting: true,
+};
+
+/** A library for Node, browsers and bundlers alike; its sources see no Node types. */
+export const library: Options = {
+  ...shared,
+  entry: ['src/index.ts'],
+  platform: 'neutral',
+  tsconfig: 'tsconfig.build.json',
+  dts: true,
+};
+
+/** A command for Node: no declarations. */
+export const command: Options = {
+  ...shared,
+  entry: ['src/main.ts'],
+  platform: 'node',
+  tsconfig: 'tsconfig.json',
+};

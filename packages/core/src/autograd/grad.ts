@@ -1,0 +1,198 @@
+/**
+ * Gradients as functions of functions: grad, valueAndGrad, vjp, customGradient.
+ * Each call makes its own leaves (aliases of the arguments), so gradients of gradients nest.
+ */
+import { bind } from '../bind.ts';
+import { isFloat } from '../dtype.ts';
+import { DTypeError, GradientError } from '../errors.ts';
+import { library, userCode } from '../memory.ts';
+import { alias } from '../primitives/view.ts';
+import { refusePromise, scope, withScope } from '../scope.ts';
+import { formatShape } from '../shape.ts';
+import { installedOps, Tensor } from '../tensor.ts';
+import { type PropagateOptions, propagate, type Root } from './backward.ts';
+import { GradNode } from './node.ts';
+import { isTracked, track } from './tape.ts';
+
+type TensorFunction = (...inputs: Tensor[]) => Tensor;
+
+export interface GradOptions {
+  /** Which arguments to differentiate: an index or several. 0 by default. */
+  readonly argument?: number | readonly number[];
+}
+
+/** A function's inputs as leaves of a graph of their own, connected to the graph outside. */
+function makeLeaves(op: string, inputs: readonly Tensor[]): Tensor[] {
+  return inputs.map((x) => {
+    if (!(x instanceof Tensor) || !isFloat(x.dtype)) {
+      const got = x instanceof Tensor ? x.dtype : typeof x;
+      throw new DTypeError(
+        `${op}: arguments to differentiate must be f32 or f64 tensors, got ${got}`,
+      );
+    }
+    const leaf = withScope(op, { isGradEnabled: true }, () => bind(alias, [x], null));
+    // Where nothing outside wants a gradient, the leaf still needs a node for gradients to reach.
+    if (leaf.node === null) leaf.node = new GradNode('input', []);
+    return leaf;
+  });
+}
+
+/** Whether the graph of `root` reaches leaves beyond `targets`: gradients then have one too. */
+function reachesMore(root: Tensor, targets: ReadonlySet<GradNode>): boolean {
+  const seen = new Set<GradNode>();
+  const stack = root.node === null ? [] : [root.node];
+  while (stack.length > 0) {
+    const node = stack.pop() as GradNode;
+    if (seen.has(node)) continue;
+    seen.add(node);
+    if (node.leaf !== null) return true;
+    // A target with parents is itself connected to the graph outside.
+    if (targets.has(node) && node.parents.length > 0) return true;
+    for (const edge of node.parents) if (edge !== null) stack.push(edge.node);
+  }
+  return false;
+}
+
+function gradients(
+  roots: readonly Root[],
+  leaves: readonly Tensor[],
+  options: Omit<PropagateOptions, 'targets'>,
+): Tensor[] {
+  const targets = new Set(leaves.map((leaf) => leaf.node as GradNode));
+  const ops = installedOps();
+  return library(() => {
+    const found = propagate(roots, { ...options, targets });
+    return leaves.map((leaf) => found.get(leaf.node as GradNode)?.[0] ?? ops.zerosLike(leaf));
+  });
+}
+
+/**
+ * Value and gradient of a scalar function: `valueAndGrad(f)(x)` is `{ value, gradient: ∂f/∂x }`.
+ * With several arguments to differentiate, `gradient` is the first and `gradients` has all.
+ * @throws GradientError when f does not return a tensor of one element
+ */
+export function valueAndGrad(
+  f: TensorFunction,
+  options: GradOptions = {},
+): (...inputs: Tensor[]) => { value: Tensor; gradient: Tensor; gradients: Tensor[] } {
+  const { argument = 0 } = options;
+  const positions = typeof argument === 'number' ? [argument] : argument;
+  return (...inputs) => {
+    const leaves = makeLeaves(
+      'grad',
+      positions.map((i) => inputs[i] as Tensor),
+    );
+    const args = inputs.map((x, i) => leaves[positions.indexOf(i)] ?? x);
+    const value = withScope('grad', { isGradEnabled: true }, () =>
+      refusePromise('grad', f(...args)),
+    );
+    if (!(value instanceof Tensor) || value.size !== 1) {
+      const got = value instanceof Tensor ? `shape ${formatShape(value.shape)}` : typeof value;
+      throw new GradientError(`grad: the function must return a tensor of one element, got ${got}`);
+    }
+    const targets = new Set(leaves.map((leaf) => leaf.node as GradNode));
+    const createGraph = scope.isGradEnabled && reachesMore(value, targets);
+    const roots = [{ tensor: value, cotangent: installedOps().onesLike(value) }];
+    const all = gradients(roots, leaves, { createGraph, retainGraph: true });
+    return { value: outside(value, targets), gradient: all[0] as Tensor, gradients: all };
+  };
+}
+
+/** The value without a graph, unless the graph leads further out than this function's inputs. */
+function outside(value: Tensor, targets: ReadonlySet<GradNode>): Tensor {
+  return reachesMore(value, targets) ? value : installedOps().detach(value);
+}
+
+/**
+ * The gradient of a scalar function as a function: `grad(f)(x) = ∂f/∂x`. Nests to any order.
+ * @example
+ * const f = (x: Tensor) => x.tanh().mul(x).sum();
+ * grad(f)(tensor([1, 2]));
+ */
+export function grad(f: TensorFunction, options?: { readonly argument?: number }): TensorFunction;
+export function grad(
+  f: TensorFunction,
+  options: { readonly argument: readonly number[] },
+): (...inputs: Tensor[]) => Tensor[];
+export function grad(
+  f: TensorFunction,
+  options: GradOptions = {},
+): (...inputs: Tensor[]) => Tensor | Tensor[] {
+  const both = valueAndGrad(f, options);
+  return (...inputs) => {
+    const { gradient, gradients: all } = both(...inputs);
+    return Array.isArray(options.argument) ? all : gradient;
+  };
+}
+
+/**
+ * The value of f and its pullback, which maps a cotangent of the value to one for each primal.
+ * The pullback may be called many times.
+ */
+export function vjp(
+  f: TensorFunction,
+  ...primals: Tensor[]
+): { value: Tensor; pullback: (cotangent: Tensor) => Tensor[] } {
+  const leaves = makeLeaves('vjp', primals);
+  const value = withScope('vjp', { isGradEnabled: true }, () => refusePromise('vjp', f(...leaves)));
+  const targets = new Set(leaves.map((leaf) => leaf.node as GradNode));
+  const pullback = (cotangent: Tensor): Tensor[] => {
+    const more = reachesMore(value, targets) || cotangent.node !== null;
+    const createGraph = scope.isGradEnabled && more;
+    return gradients([{ tensor: value, cotangent }], leaves, { createGraph, retainGraph: true });
+  };
+  return { value: outside(value, targets), pullback };
+}
+
+/** From a cotangent of the output to one for each input; null for zero. */
+export type CustomBackward = (
+  cotangent: Tensor,
+  inputs: readonly Tensor[],
+  output: Tensor,
+) => readonly (Tensor | null)[];
+
+/**
+ * A function with a gradient of your own. `forward` runs without recording; `backward` is made of
+ * ops and may itself be differentiated.
+ * @example
+ * const softsign = customGradient(
+ *   (x) => x.div(x.abs().add(1)),
+ *   (g, [x]) => [g.div((x as Tensor).abs().add(1).square())],
+ * );
+ */
+export function customGradient(forward: TensorFunction, backward: CustomBackward): TensorFunction {
+  return (...inputs) => {
+    const value = withScope('customGradient', { isGradEnabled: false }, () => forward(...inputs));
+    const output = inputs.includes(value) ? installedOps().detach(value) : value;
+    if (!isTracked(inputs)) return output;
+    const saves = { inputs: inputs.map((_, i) => i), output: true };
+    track('customGradient', inputs, null, [output], saves, ([g], ctx) => {
+      const args = inputs.map((_, i) => ctx.input(i));
+      const handed = [g as Tensor, ...args, ctx.output()];
+      const grads = userCode(() => backward(g as Tensor, args, ctx.output()), ...handed);
+      return checkCustom(grads, args);
+    });
+    return output;
+  };
+}
+
+function checkCustom(
+  grads: readonly (Tensor | null)[],
+  inputs: readonly Tensor[],
+): readonly (Tensor | null)[] {
+  if (grads.length !== inputs.length) {
+    throw new GradientError(
+      `customGradient: backward must return ${inputs.length} gradients, got ${grads.length}`,
+    );
+  }
+  grads.forEach((g, i) => {
+    const { shape } = inputs[i] as Tensor;
+    if (g !== null && formatShape(g.shape) !== formatShape(shape)) {
+      throw new GradientError(
+        `customGradient: gradient ${i} must have shape ${formatShape(shape)}, ` +
+          `got ${formatShape(g.shape)}`,
+      );
+    }
+  });
+  return grads;
+}

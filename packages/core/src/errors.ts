@@ -1,0 +1,73 @@
+/**
+ * One class per cause. Every message reads `op: what was expected, got what (fix)`, with shapes in
+ * brackets. `TenonError` is the common root, so one `instanceof` catches all of them.
+ */
+
+/** Root of all errors that Tenon throws on purpose. */
+export class TenonError extends Error {
+  override readonly name: string = 'TenonError';
+}
+
+/** Shapes or ranks that do not fit an op. */
+export class ShapeError extends TenonError {
+  override readonly name: string = 'ShapeError';
+}
+
+/** A dtype that an op or a backend cannot take. */
+export class DTypeError extends TenonError {
+  override readonly name: string = 'DTypeError';
+}
+
+/** An axis outside [-rank, rank), or named twice. */
+export class AxisError extends TenonError {
+  override readonly name: string = 'AxisError';
+}
+
+/** An element index outside the range of its axis. */
+export class IndexRangeError extends TenonError {
+  override readonly name: string = 'IndexRangeError';
+}
+
+/** An argument whose value is not usable (a negative size, a probability above 1, NaN labels). */
+export class ValueError extends TenonError {
+  override readonly name: string = 'ValueError';
+}
+
+/** Tensors of different backends in one op, or no backend at all. */
+export class DeviceError extends TenonError {
+  override readonly name: string = 'DeviceError';
+}
+
+/** A backend that cannot work here (no WebGPU adapter, no wasm, …). */
+export class BackendError extends TenonError {
+  override readonly name: string = 'BackendError';
+}
+
+/** A read of memory that was disposed or recycled. */
+export class DisposedError extends TenonError {
+  override readonly name: string = 'DisposedError';
+}
+
+/** Something that the gradient machinery cannot do (a used-up graph, no gradient to take). */
+export class GradientError extends TenonError {
+  override readonly name: string = 'GradientError';
+}
+
+/** More memory than there is: names what was asked for and what is live. */
+export class OutOfMemoryError extends TenonError {
+  override readonly name: string = 'OutOfMemoryError';
+}
+
+/** A traced value read, or a trace used wrongly. */
+export class TraceError extends TenonError {
+  override readonly name: string = 'TraceError';
+}
+
+/** A file or byte sequence that is not what it claims to be (truncated, corrupt, wrong magic). */
+export class FormatError extends TenonError {
+  override readonly name: string = 'FormatError';
+}
+/** A state dict whose names or shapes do not fit the module. */
+export class StateDictError extends TenonError {
+  override readonly name: string = 'StateDictError';
+}

@@ -1,0 +1,148 @@
+/**
+ * Who owns what. A storage record knows who can still reach it; the rules (docs/memory.md):
+ * it is freed at once iff no user handle reached it, no graph saved it, no variable owns it and no
+ * library frame is open over it. All else is left to the working set and to V8's collector.
+ */
+import type { Buffer } from './backend.ts';
+import { DisposedError } from './errors.ts';
+import { refusePromise, scope } from './scope.ts';
+import { Tensor } from './tensor.ts';
+import type { WorkingSet } from './working-set.ts';
+
+/** One piece of backend memory, shared by a tensor and its views. */
+export class Storage {
+  readonly kind = 'storage';
+  readonly set: WorkingSet;
+  readonly byteLength: number;
+  /** null while spilled (see host) or once freed. */
+  buffer: Buffer | null = null;
+  /** The contents on the host: spilled, or made from host data that is kept ("clean"). */
+  host: Uint8Array<ArrayBuffer> | null = null;
+  /** `host` stays valid while the storage is resident, so spilling it costs no copy. */
+  isClean = false;
+  /** A handle or view reached user code. Sticky. */
+  isExposed = false;
+  /** How many live graph nodes saved it. */
+  saved = 0;
+  /** How many variables, gradients and pending cotangents own it. */
+  owned = 0;
+  /** The open library frame that will decide about it. */
+  frame: Frame | null = null;
+  isFreed = false;
+  /** Number of the op that last used it: operands of the running op are never spilled. */
+  stamp = 0;
+  /** Neighbours in the working set's list, least recently used first. */
+  previous: Storage | null = null;
+  next: Storage | null = null;
+
+  constructor(set: WorkingSet, byteLength: number) {
+    this.set = set;
+    this.byteLength = byteLength;
+  }
+
+  /** The resident buffer, brought back if it was spilled. @throws DisposedError if freed. */
+  use(): Buffer {
+    if (this.isFreed) {
+      throw new DisposedError(
+        'this tensor was disposed (by dispose(), using, or the end of its scope()): ' +
+          'read it before that, or return it from the scope',
+      );
+    }
+    return this.set.use(this);
+  }
+}
+
+/** Frees a storage if nobody can reach it any more. */
+export function release(storage: Storage): void {
+  if (storage.isExposed || storage.saved > 0 || storage.owned > 0) return;
+  if (storage.frame !== null || storage.isFreed) return;
+  storage.set.free(storage);
+}
+
+export function own(storage: Storage): void {
+  storage.owned++;
+}
+export function disown(storage: Storage): void {
+  storage.owned--;
+  release(storage);
+}
+export function save(storage: Storage): void {
+  storage.saved++;
+}
+export function unsave(storage: Storage): void {
+  storage.saved--;
+  release(storage);
+}
+
+/** Storages made while a library function runs; at its end those that do not leave it are freed. */
+export class Frame {
+  readonly parent: Frame | null;
+  readonly storages: Storage[] = [];
+  constructor(parent: Frame | null) {
+    this.parent = parent;
+  }
+  adopt(storage: Storage): void {
+    storage.frame = this;
+    this.storages.push(storage);
+  }
+  close(result: unknown): void {
+    handOver(result, this);
+    for (const storage of this.storages) {
+      if (storage.frame !== this) continue;
+      storage.frame = null;
+      release(storage);
+    }
+  }
+}
+
+/** What the function returns moves to the frame around it, or to the user. */
+function handOver(value: unknown, frame: Frame): void {
+  if (value instanceof Tensor) {
+    const { source } = value;
+    if (source.kind !== 'storage') return;
+    if (frame.parent === null) {
+      source.isExposed = true;
+      if (source.frame === frame) source.frame = null;
+    } else if (source.frame === frame) frame.parent.adopt(source);
+  } else if (Array.isArray(value)) for (const item of value) handOver(item, frame);
+  else if (value instanceof Map) for (const item of value.values()) handOver(item, frame);
+  else if (value !== null && typeof value === 'object') {
+    if (Object.getPrototypeOf(value) === Object.prototype) handOver(Object.values(value), frame);
+  }
+}
+
+/**
+ * Library mode, for code that builds on tensors and calls no user code: storages made inside are
+ * freed when fn ends, also when it throws, unless they are returned (also within arrays, maps and
+ * plain objects), saved by a graph or owned by a variable.
+ * @throws TenonError when fn returns a promise
+ */
+export function library<T>(fn: () => T): T {
+  const frame = new Frame(scope.frame);
+  scope.frame = frame;
+  let result: T | undefined;
+  try {
+    result = refusePromise('library', fn());
+    return result;
+  } finally {
+    scope.frame = frame.parent;
+    frame.close(result);
+  }
+}
+
+/** Runs code of the user's from within library code: what it makes is the user's. */
+export function userCode<T>(fn: () => T, ...handed: readonly (Tensor | null)[]): T {
+  for (const tensor of handed) if (tensor !== null) expose(tensor);
+  const { frame } = scope;
+  scope.frame = null;
+  try {
+    return fn();
+  } finally {
+    scope.frame = frame;
+  }
+}
+
+/** From now on the user can hold this tensor: only the collector decides about it. */
+export function expose(tensor: Tensor): void {
+  if (tensor.source.kind === 'storage') tensor.source.isExposed = true;
+}

@@ -1,0 +1,178 @@
+/**
+ * Which storages are resident in a backend's memory. On a backend whose buffers JavaScript collects
+ * there is nothing to do. On the others a budget holds: over it the least recently used storage is
+ * copied out to an ArrayBuffer that only its own record reaches, so what the user dropped V8 frees,
+ * and what he kept comes back when touched. The list holds records, never tensors.
+ */
+import type { Backend, Buffer } from './backend.ts';
+import { OutOfMemoryError } from './errors.ts';
+import { Storage } from './memory.ts';
+import { scope } from './scope.ts';
+
+/** What `memory()` reports. All figures in bytes but the counts. */
+export interface MemoryReport {
+  readonly backend: string;
+  /** In the backend's memory now. On 'collected' backends: made and not yet known to be free. */
+  readonly residentBytes: number;
+  /** Copied out over budget since the start, and copied back in. */
+  readonly spilledBytes: number;
+  readonly restoredBytes: number;
+  /** Made and freed by the ownership rules since the start. */
+  readonly allocatedBytes: number;
+  readonly freedBytes: number;
+  readonly allocations: number;
+}
+
+export class WorkingSet {
+  readonly #backend: Backend;
+  readonly #budget: number;
+  #resident = 0;
+  #spilled = 0;
+  #restored = 0;
+  #allocated = 0;
+  #freed = 0;
+  #allocations = 0;
+  #stamp = 1;
+  #first: Storage | null = null;
+  #last: Storage | null = null;
+  /** Called for each new storage while `trackMemory` is on. */
+  onAllocate: ((storage: Storage) => void) | null = null;
+
+  constructor(backend: Backend) {
+    this.#backend = backend;
+    const { memory } = backend.capabilities;
+    this.#budget = memory === 'collected' ? Number.POSITIVE_INFINITY : memory;
+  }
+
+  /** A new op begins: what earlier ops used may be spilled again. */
+  tick(): void {
+    this.#stamp++;
+  }
+
+  /** A storage with undefined contents, in the open library frame or else the user's. */
+  acquire(byteLength: number): Storage {
+    const storage = this.scratch(byteLength);
+    if (scope.frame !== null) scope.frame.adopt(storage);
+    else storage.isExposed = true;
+    if (this.onAllocate !== null) this.onAllocate(storage);
+    return storage;
+  }
+
+  /** A storage that the caller frees himself. */
+  scratch(byteLength: number): Storage {
+    const storage = new Storage(this, byteLength);
+    this.#makeRoom(byteLength);
+    storage.buffer = this.#backend.allocate(byteLength);
+    this.#resident += byteLength;
+    this.#allocated += byteLength;
+    this.#allocations++;
+    storage.stamp = this.#stamp;
+    if (this.#isBudgeted()) this.#append(storage);
+    return storage;
+  }
+
+  use(storage: Storage): Buffer {
+    storage.stamp = this.#stamp;
+    if (!this.#isBudgeted()) return storage.buffer as Buffer;
+    if (storage.buffer === null) this.#restore(storage);
+    else if (storage !== this.#last) {
+      this.#remove(storage);
+      this.#append(storage);
+    }
+    return storage.buffer as Buffer;
+  }
+
+  free(storage: Storage): void {
+    storage.isFreed = true;
+    storage.host = null;
+    this.#freed += storage.byteLength;
+    if (storage.buffer === null) return;
+    this.#dropBuffer(storage);
+  }
+
+  report(): MemoryReport {
+    return {
+      backend: this.#backend.name,
+      residentBytes: this.#resident,
+      spilledBytes: this.#spilled,
+      restoredBytes: this.#restored,
+      allocatedBytes: this.#allocated,
+      freedBytes: this.#freed,
+      allocations: this.#allocations,
+    };
+  }
+
+  /** Told by the tracker that the collector took a storage of a 'collected' backend. */
+  collected(byteLength: number): void {
+    this.#resident -= byteLength;
+  }
+
+  #isBudgeted(): boolean {
+    return this.#budget !== Number.POSITIVE_INFINITY;
+  }
+
+  #makeRoom(byteLength: number): void {
+    if (!this.#isBudgeted()) return;
+    let candidate = this.#first;
+    while (candidate !== null && this.#resident + byteLength > this.#budget) {
+      const { next } = candidate;
+      if (candidate.stamp !== this.#stamp) this.#spill(candidate);
+      candidate = next;
+    }
+  }
+
+  #spill(storage: Storage): void {
+    const buffer = storage.buffer as Buffer;
+    if (storage.host === null) {
+      const { readSync } = this.#backend;
+      if (readSync === undefined) {
+        throw new OutOfMemoryError(
+          `${this.#backend.name}: ${this.#resident} bytes of tensors are live, over the budget ` +
+            `of ${this.#budget}. JavaScript cannot reclaim them before this turn ends: await ` +
+            'something in the loop (await loss.item(), await tick()), use scope(), or compile().',
+        );
+      }
+      storage.host = readSync.call(this.#backend, buffer, 0, storage.byteLength);
+      this.#spilled += storage.byteLength;
+    }
+    this.#dropBuffer(storage);
+  }
+
+  #restore(storage: Storage): void {
+    this.#makeRoom(storage.byteLength);
+    const buffer = this.#backend.allocate(storage.byteLength);
+    const host = storage.host as Uint8Array<ArrayBuffer>;
+    this.#backend.write(buffer, host);
+    storage.buffer = buffer;
+    if (!storage.isClean) storage.host = null;
+    this.#resident += storage.byteLength;
+    this.#restored += storage.byteLength;
+    this.#append(storage);
+  }
+
+  #dropBuffer(storage: Storage): void {
+    this.#backend.free(storage.buffer as Buffer);
+    storage.buffer = null;
+    this.#resident -= storage.byteLength;
+    if (this.#isBudgeted()) this.#remove(storage);
+  }
+
+  #append(storage: Storage): void {
+    storage.previous = this.#last;
+    storage.next = null;
+    if (this.#last === null) this.#first = storage;
+    else this.#last.next = storage;
+    this.#last = storage;
+  }
+
+  /** Links are cleared: a removed record must not keep its old neighbours alive. */
+  #remove(storage: Storage): void {
+    const { previous, next } = storage;
+    if (previous === null) this.#first = next;
+    else previous.next = next;
+    if (next === null) this.#last = previous;
+    else next.previous = previous;
+    storage.previous = null;
+    storage.next = null;
+  }
+}

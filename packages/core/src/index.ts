@@ -64,6 +64,8 @@ export type { HostRandom } from './host-random.ts';
 export { defaultHostRandom, hostRandom } from './host-random.ts';
 export { memory, scope, tick } from './lifetime.ts';
 export { expose, library, userCode } from './memory.ts';
+export type { CreationSite, MemoryTracker } from './memory-tracker.ts';
+export { trackMemory } from './memory-tracker.ts';
 // Creation
 export type { CreateOptions, TensorData, TensorOptions, TypedData } from './ops/create.ts';
 export {

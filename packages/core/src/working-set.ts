@@ -12,7 +12,7 @@ import { scope } from './scope.ts';
 /** What `memory()` reports. All figures in bytes but the counts. */
 export interface MemoryReport {
   readonly backend: string;
-  /** In the backend's memory now. On 'collected' backends: made and not yet known to be free. */
+  /** In the backend's memory. On 'collected' backends: made and not known to be free by now. */
   readonly residentBytes: number;
   /** Copied out over budget since the start, and copied back in. */
   readonly spilledBytes: number;
@@ -21,6 +21,11 @@ export interface MemoryReport {
   readonly allocatedBytes: number;
   readonly freedBytes: number;
   readonly allocations: number;
+}
+
+export interface MemoryObserver {
+  allocated(storage: Storage): void;
+  freed(storage: Storage): void;
 }
 
 export class WorkingSet {
@@ -35,8 +40,8 @@ export class WorkingSet {
   #stamp = 1;
   #first: Storage | null = null;
   #last: Storage | null = null;
-  /** Called for each new storage while `trackMemory` is on. */
-  onAllocate: ((storage: Storage) => void) | null = null;
+  /** Told of each storage while `trackMemory` is on. */
+  observer: MemoryObserver | null = null;
 
   constructor(backend: Backend) {
     this.#backend = backend;
@@ -54,7 +59,7 @@ export class WorkingSet {
     const storage = this.scratch(byteLength);
     if (scope.frame !== null) scope.frame.adopt(storage);
     else storage.isExposed = true;
-    if (this.onAllocate !== null) this.onAllocate(storage);
+    if (this.observer !== null) this.observer.allocated(storage);
     return storage;
   }
 
@@ -85,6 +90,7 @@ export class WorkingSet {
   free(storage: Storage): void {
     storage.isFreed = true;
     storage.host = null;
+    if (this.observer !== null) this.observer.freed(storage);
     this.#freed += storage.byteLength;
     if (storage.buffer === null) return;
     this.#dropBuffer(storage);
@@ -100,11 +106,6 @@ export class WorkingSet {
       freedBytes: this.#freed,
       allocations: this.#allocations,
     };
-  }
-
-  /** Told by the tracker that the collector took a storage of a 'collected' backend. */
-  collected(byteLength: number): void {
-    this.#resident -= byteLength;
   }
 
   #isBudgeted(): boolean {

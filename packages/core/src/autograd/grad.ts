@@ -91,16 +91,14 @@ export function valueAndGrad(
       throw new GradientError(`grad: the function must return a tensor of one element, got ${got}`);
     }
     const targets = new Set(leaves.map((leaf) => leaf.node as GradNode));
-    const createGraph = scope.isGradEnabled && reachesMore(value, targets);
+    // Beyond this function's own graph: the value keeps it, and the gradients get one.
+    const isConnected = reachesMore(value, targets);
+    const createGraph = scope.isGradEnabled && isConnected;
     const roots = [{ tensor: value, cotangent: installedOps().onesLike(value) }];
-    const all = gradients(roots, leaves, { createGraph, retainGraph: true });
-    return { value: outside(value, targets), gradient: all[0] as Tensor, gradients: all };
+    const result = isConnected ? value : installedOps().detach(value);
+    const all = gradients(roots, leaves, { createGraph, retainGraph: isConnected });
+    return { value: result, gradient: all[0] as Tensor, gradients: all };
   };
-}
-
-/** The value without a graph, unless the graph leads further out than this function's inputs. */
-function outside(value: Tensor, targets: ReadonlySet<GradNode>): Tensor {
-  return reachesMore(value, targets) ? value : installedOps().detach(value);
 }
 
 /**
@@ -141,7 +139,8 @@ export function vjp(
     const createGraph = scope.isGradEnabled && more;
     return gradients([{ tensor: value, cotangent }], leaves, { createGraph, retainGraph: true });
   };
-  return { value: outside(value, targets), pullback };
+  const result = reachesMore(value, targets) ? value : installedOps().detach(value);
+  return { value: result, pullback };
 }
 
 /** From a cotangent of the output to one for each input; null for zero. */

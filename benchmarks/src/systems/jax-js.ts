@@ -1,0 +1,66 @@
+// jax-js on its wasm backend. Single kernels eagerly, chains and training steps under jit, which is
+// how its users run them. Every reuse of an array needs `.ref`; a call consumes its arguments.
+import { defaultDevice, init, jit, lax, nn, numpy as np } from '@jax-js/jax';
+import { makeInputs } from '../workloads/reference.ts';
+import { isOp, type OpTask, type OpWorkload } from '../workloads/types.ts';
+import { prepareTraining } from './jax-js-train.ts';
+import type { Prepared, SystemRuntime } from './types.ts';
+
+type Compute = (...inputs: np.Array[]) => np.Array;
+
+/** Whether a task is one kernel, so that jit would add its own dispatch and save nothing. */
+export function isSingleKernel(task: OpTask): boolean {
+  return task.kind !== 'softmax' && task.kind !== 'layernorm' && task.kind !== 'tanh-chain';
+}
+
+function computeOf(task: OpTask): Compute {
+  switch (task.kind) {
+    case 'matmul':
+      return (x, y) => np.matmul(x, task.transposeB ? np.matrixTranspose(y!) : y!);
+    case 'conv':
+      return (x, w) =>
+        lax.convGeneralDilated(x!, w!, [1, 1], 'SAME', { featureGroupCount: task.groups });
+    case 'softmax':
+      return (x) => nn.softmax(x!, 1);
+    case 'layernorm':
+      return (x, w, b) => nn.standardize(x!, 1, { epsilon: task.epsilon }).mul(w!).add(b!);
+    case 'sum':
+      return (x) => np.sum(x!, task.axis);
+    case 'add':
+      return (x, y) => np.add(x!, y!);
+    case 'tanh-chain':
+      return (x, y, z) => np.tanh(x!.mul(y!).add(z!)).mul(0.5);
+  }
+}
+
+function prepareOp(workload: OpWorkload): Prepared {
+  const inputs = makeInputs(workload).map((data, i) =>
+    np.array(data as Float32Array<ArrayBuffer>, { shape: [...workload.inputs[i]!.shape] }),
+  );
+  const plain = computeOf(workload.task);
+  const compute: Compute = isSingleKernel(workload.task) ? plain : jit(plain);
+  let output: np.Array | undefined;
+  return {
+    async run() {
+      output?.dispose();
+      output = compute(...inputs.map((x) => x.ref));
+      await output.blockUntilReady();
+    },
+    async result() {
+      if (!output) throw new Error('result: expected a run before it, got none');
+      return Float32Array.from((await output.ref.data()) as Float32Array);
+    },
+  };
+}
+
+/** Opens jax-js on wasm. */
+export async function open(): Promise<SystemRuntime> {
+  await init('wasm');
+  defaultDevice('wasm');
+  return {
+    async prepare(workload) {
+      if (isOp(workload)) return prepareOp(workload);
+      return prepareTraining(workload.task.model);
+    },
+  };
+}

@@ -58,13 +58,13 @@ function apply<A>(
   const decompose = (xs: readonly Tensor[]): readonly Tensor[] =>
     definition.decompose(installedOps(), xs, attrs);
   // A trace records the primitives inside; the tape too, unless the vjp is declared.
-  if (scope.recorder !== null) return decompose(inputs);
   const isRecorded = isTracked(inputs);
   if (isRecorded && vjp === undefined) return library(() => [...decompose(inputs)]);
+  const isTraced = scope.recorder !== null;
   const outputs = library(() =>
     withScope(name, { isGradEnabled: false }, () => [
-      ...(override(name, inputs, attrs, types) ??
-        runAsRegion(name, inputs, attrs, decompose) ??
+      ...((isTraced ? null : override(name, inputs, attrs, types)) ??
+        (isTraced ? null : runAsRegion(name, inputs, attrs, decompose)) ??
         decompose(inputs)),
     ]),
   );

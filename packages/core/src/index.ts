@@ -41,6 +41,102 @@ export { getDefaultBackend, pickBackend, setDefaultBackend } from './backends.ts
 // For libraries built on core
 export type { Composite, CompositeDefinition } from './composite.ts';
 export { defineComposite, overrideReason } from './composite.ts';
+export type { GeluOptions, SoftplusOptions } from './composites/activation.ts';
+export {
+  celu,
+  elu,
+  gelu,
+  leakyRelu,
+  logSigmoid,
+  mish,
+  relu,
+  selu,
+  sigmoid,
+  silu,
+  softplus,
+  softsign,
+  tanhShrink,
+} from './composites/activation.ts';
+// Composites
+export {
+  glu,
+  hardShrink,
+  hardSigmoid,
+  hardSwish,
+  hardTanh,
+  prelu,
+  relu6,
+  softShrink,
+  threshold,
+} from './composites/activation-hard.ts';
+export type { AdaptiveSize } from './composites/adaptive-pooling.ts';
+export {
+  adaptiveAvgPool1d,
+  adaptiveAvgPool2d,
+  adaptiveAvgPool3d,
+  adaptiveMaxPool1d,
+  adaptiveMaxPool2d,
+  adaptiveMaxPool3d,
+} from './composites/adaptive-pooling.ts';
+export type { AttentionOptions } from './composites/attention.ts';
+export { scaledDotProductAttention } from './composites/attention.ts';
+export type { BatchNormOptions, InstanceNormOptions } from './composites/batch-norm.ts';
+export { batchNorm, instanceNorm } from './composites/batch-norm.ts';
+export type { CrossEntropyOptions, NllLossOptions } from './composites/class-loss.ts';
+export { crossEntropy, nllLoss } from './composites/class-loss.ts';
+export type { ConvOptions, ConvTransposeOptions } from './composites/convolution.ts';
+export {
+  conv1d,
+  conv2d,
+  conv3d,
+  convTranspose1d,
+  convTranspose2d,
+  convTranspose3d,
+} from './composites/convolution.ts';
+export type { DropoutOptions } from './composites/dropout.ts';
+export { channelDropout, dropout } from './composites/dropout.ts';
+export type { EmbeddingOptions } from './composites/linear.ts';
+export { bilinear, embedding, linear } from './composites/linear.ts';
+export type {
+  BinaryCrossEntropyOptions,
+  BinaryCrossEntropyWithLogitsOptions,
+  HuberOptions,
+  KlDivOptions,
+  LossOptions,
+  Reduction,
+  SmoothL1Options,
+} from './composites/loss.ts';
+export {
+  binaryCrossEntropy,
+  binaryCrossEntropyWithLogits,
+  checkReduction,
+  huberLoss,
+  klDiv,
+  l1Loss,
+  mseLoss,
+  smoothL1Loss,
+} from './composites/loss.ts';
+export type { AffineOptions, RmsNormOptions } from './composites/normalization.ts';
+export { groupNorm, layerNorm, rmsNorm } from './composites/normalization.ts';
+export type {
+  AdamInputs,
+  AdamResult,
+  AdamSettings,
+  SgdInputs,
+  SgdSettings,
+} from './composites/optimizer-step.ts';
+export { adamStep, sgdStep } from './composites/optimizer-step.ts';
+export type { AvgPoolOptions, MaxPoolOptions } from './composites/pooling.ts';
+export {
+  avgPool1d,
+  avgPool2d,
+  avgPool3d,
+  maxPool1d,
+  maxPool2d,
+  maxPool3d,
+} from './composites/pooling.ts';
+export { logSoftmax, softmax, softmin } from './composites/softmax.ts';
+export type { PerAxis } from './composites/spatial.ts';
 export type { DataArray, DataArrays, DType } from './dtype.ts';
 export { BYTES, isFloat, isInteger, promote } from './dtype.ts';
 // Errors

@@ -47,7 +47,7 @@ export function runAsRegion(
     known = new Map();
     plans.set(runtime, known);
   }
-  const key = `${name}|${JSON.stringify(attrs)}${inputs.map(inputKey).join('')}`;
+  const key = `${name}|${attrsKey(attrs)}${inputs.map(inputKey).join('')}`;
   let plan = known.get(key);
   if (plan === undefined) {
     plan = makePlan(runtime, trace(inputs, fn));
@@ -56,6 +56,13 @@ export function runAsRegion(
   return plan === null ? null : run(runtime, plan, inputs);
 }
 
+function attrsKey(attrs: unknown): string {
+  return attrs === null ? '' : JSON.stringify(attrs, nonFinite);
+}
+/** JSON knows no ∞ and NaN: both would read null. */
+function nonFinite(_name: string, value: unknown): unknown {
+  return typeof value === 'number' && !Number.isFinite(value) ? String(value) : value;
+}
 function inputKey({ source, layout, dtype }: Tensor): string {
   const what = source.kind === 'constant' ? `=${source.value}` : source.kind.charAt(0);
   return `|${dtype}${what}${layout.shape.join()};${layout.strides.join()};${layout.offset}`;

@@ -308,7 +308,7 @@ export {
   unsqueeze,
   unstack,
 } from './ops/shape.ts';
-export { gradientOf } from './ops/state.ts';
+export { gradientOf, placeVariable } from './ops/state.ts';
 export type { ReduceName, ScalarName } from './scalars.ts';
 export { SCALARS } from './scalars.ts';
 export { enableGrad, isGradEnabled, noGrad } from './scope.ts';

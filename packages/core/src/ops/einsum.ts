@@ -120,7 +120,7 @@ function diagonal(
     if (!isFit) {
       throw new ShapeError(`einsum: '${equation}': letter '${label}' is ${known} and ${size}`);
     }
-    sizes.set(label, Math.max(known, size));
+    sizes.set(label, known === 1 ? size : known);
   }
   return { x: y, labels: names };
 }

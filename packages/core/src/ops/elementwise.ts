@@ -149,7 +149,8 @@ export function erfInv(x: Tensor): Tensor {
   const centre = polynomial(sub(w, 2.5), ERF_INV_CENTRE);
   const tail = polynomial(sub(sqrt(where(less(w, 5), 5, w)), 3), ERF_INV_TAIL);
   const value = mul(where(less(w, 5), centre, tail), y);
-  return where(equal(abs(y), 1), mul(y, Number.POSITIVE_INFINITY), value);
+  // Through sign, so that the infinite branch has no slope: 0 · ∞ would be NaN.
+  return where(equal(abs(y), 1), mul(sign(y), Number.POSITIVE_INFINITY), value);
 }
 const ERF_INV_CENTRE: readonly number[] = [
   2.81022636e-8, 3.43273939e-7, -3.5233877e-6, -4.39150654e-6, 0.00021858087, -0.00125372503,

@@ -215,11 +215,15 @@ function isLower(x: Tensor, diagonal: number): Tensor {
   const row = unsqueeze(arange(rows, { backend }), -1);
   return greaterEqual(add(row, diagonal), arange(columns, { backend }));
 }
+/** Zero of a dtype: a bool stays one. */
+function nothing(x: Tensor): number | boolean {
+  return x.dtype === 'bool' ? false : 0;
+}
 /** The lower triangle of the last two axes, 0 above the diagonal. */
 export function tril(x: Tensor, diagonal = 0): Tensor {
-  return where(isLower(x, diagonal), x, 0);
+  return where(isLower(x, diagonal), x, nothing(x));
 }
 /** The upper triangle of the last two axes, 0 below the diagonal. */
 export function triu(x: Tensor, diagonal = 0): Tensor {
-  return where(isLower(x, diagonal - 1), 0, x);
+  return where(isLower(x, diagonal - 1), nothing(x), x);
 }

@@ -71,6 +71,9 @@ export class Generator {
   }
   /** Goes back to a saved state. */
   restore(saved: ReadonlyMap<Runtime, Tensor>): void {
+    for (const runtime of this.#states.keys()) {
+      if (!saved.has(runtime)) this.#states.delete(runtime);
+    }
     for (const [runtime, value] of saved) this.#state(runtime).assign(value);
   }
 

@@ -8,7 +8,6 @@ import { denseLayout } from '../layout.ts';
 import { disown, expose, library, own, release, type Storage } from '../memory.ts';
 import { copy } from '../primitives/unary.ts';
 import { stopGradient } from '../primitives/view.ts';
-import type { Runtime } from '../runtime.ts';
 import { withScope } from '../scope.ts';
 import { formatShape, sameShape } from '../shape.ts';
 import { DISPOSED } from '../source.ts';
@@ -122,13 +121,16 @@ function disposeVariable(variable: Variable): void {
   if (variable.source.kind === 'storage') variable.source.owned--;
 }
 
-/** Moves a variable's value to another backend, in place. For Module.to. */
-export function placeVariable(variable: Variable, runtime: Runtime, storage: Storage): void {
+/**
+ * For libraries: the variable takes over `value`, which may live on another backend. The one way a
+ * tensor changes its backend: optimizers, ties and closures that hold it keep holding the right one.
+ * Its gradient is dropped.
+ */
+export function placeVariable(variable: Variable, value: Tensor): void {
   const before = variable.source as Storage;
-  own(storage);
-  // The one place where a tensor changes its backend: nothing recorded on the old one follows.
-  Object.assign(variable, { runtime, source: storage });
+  const source = takeOver(value);
   if (variable instanceof Parameter) ownGradient(variable, null);
+  Object.assign(variable, { runtime: value.runtime, source });
   variable.version++;
   disown(before);
 }

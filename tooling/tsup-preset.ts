@@ -1,4 +1,4 @@
-// Build settings shared by every package: ESM only, one declaration file, no bundled dependency.
+// Build settings shared by every package: ESM only, no bundled dependency. Declarations: declarations.ts.
 import type { Options } from 'tsup';
 
 const shared: Options = {
@@ -16,7 +16,6 @@ export const library: Options = {
   entry: ['src/index.ts'],
   platform: 'neutral',
   tsconfig: 'tsconfig.build.json',
-  dts: true,
 };
 
 /** A command for Node: no declarations. */

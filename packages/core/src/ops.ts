@@ -1,19 +1,193 @@
 /**
  * All functions that methods and derivatives call, in one namespace: `Ops` is its type. Written in
- * ops/<family>.ts; what is public is exported by name from index.ts.
+ * ops/<family>.ts; what is public is exported by name from index.ts. Values only: the bundler of
+ * declarations cannot put types into a namespace.
  */
 export { backward } from './autograd/backward.ts';
 export { relu, sigmoid } from './composites/activation.ts';
 export { logSoftmax, softmax } from './composites/softmax.ts';
-export * from './ops/create.ts';
-export * from './ops/elementwise.ts';
-export * from './ops/indexing.ts';
-export * from './ops/linalg.ts';
-export * from './ops/order.ts';
-export * from './ops/random.ts';
-export * from './ops/read.ts';
-export * from './ops/reduce.ts';
-export * from './ops/shape.ts';
-export * from './ops/state.ts';
+export {
+  arange,
+  eye,
+  fromHost,
+  full,
+  fullLike,
+  linspace,
+  ones,
+  onesLike,
+  parameter,
+  tensor,
+  variable,
+  zeros,
+  zerosLike,
+} from './ops/create.ts';
+export {
+  abs,
+  add,
+  cast,
+  ceil,
+  clip,
+  cos,
+  cosh,
+  div,
+  equal,
+  erf,
+  erfInv,
+  exp,
+  expm1,
+  floor,
+  floorDivide,
+  fmod,
+  greater,
+  greaterEqual,
+  isFinite,
+  isInf,
+  isNaN,
+  lerp,
+  less,
+  lessEqual,
+  log,
+  log1p,
+  log2,
+  log10,
+  logicalAnd,
+  logicalNot,
+  logicalOr,
+  logicalXor,
+  maximum,
+  minimum,
+  mul,
+  neg,
+  notEqual,
+  pow,
+  reciprocal,
+  remainder,
+  round,
+  rsqrt,
+  sign,
+  sin,
+  sinh,
+  sqrt,
+  square,
+  sub,
+  tan,
+  tanh,
+  trunc,
+  unitFloat,
+  where,
+} from './ops/elementwise.ts';
+export {
+  at,
+  gather,
+  indexAdd,
+  maskSelect,
+  oneHot,
+  scatterAdd,
+  scatterAlong,
+  scatterSum,
+  take,
+  takeAlong,
+  tril,
+  triu,
+} from './ops/indexing.ts';
+export {
+  dot,
+  matmul,
+  outer,
+} from './ops/linalg.ts';
+export {
+  argSort,
+  cumMax,
+  cumProd,
+  cumSum,
+  sort,
+  topK,
+} from './ops/order.ts';
+export {
+  bernoulli,
+  categorical,
+  defaultGenerator,
+  Generator,
+  nextKey,
+  normal,
+  onSetSeed,
+  permutation,
+  rand,
+  randint,
+  randn,
+  randomBits,
+  randomState,
+  setSeed,
+  truncatedNormal,
+  uniform,
+  withRandomState,
+} from './ops/random.ts';
+export {
+  data,
+  dataSync,
+  format,
+  item,
+  itemSync,
+  refuseCoercion,
+  to,
+  toArray,
+  toArraySync,
+} from './ops/read.ts';
+export {
+  all,
+  any,
+  argMax,
+  argMin,
+  countNonZero,
+  logSumExp,
+  max,
+  mean,
+  min,
+  norm,
+  prod,
+  std,
+  sum,
+  variance,
+} from './ops/reduce.ts';
+export {
+  chunk,
+  concat,
+  contiguous,
+  expand,
+  flatten,
+  flip,
+  fold,
+  moveAxis,
+  narrow,
+  pad,
+  permute,
+  repeat,
+  reshape,
+  roll,
+  slice,
+  split,
+  squeeze,
+  stack,
+  stopGradient,
+  transpose,
+  unfold,
+  unsqueeze,
+  unstack,
+  windows,
+} from './ops/shape.ts';
+export {
+  assign,
+  detach,
+  dispose,
+  gradientOf,
+  keep,
+  ownGradient,
+  parameterOf,
+  placeVariable,
+  readGradient,
+  setGradient,
+  setRequiresGrad,
+  variableOf,
+} from './ops/state.ts';
 
 export type Ops = typeof import('./ops.ts');

@@ -112,6 +112,11 @@ export class Tensor {
     return this.node !== null;
   }
 
+  /** Whether no op made this tensor's graph: it is a parameter, or there is no graph. */
+  get isLeaf(): boolean {
+    return this.node === null || this.node.leaf !== null;
+  }
+
   // Reading
   data(): Promise<DataArray> {
     return installedOps().data(this);

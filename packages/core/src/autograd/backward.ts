@@ -53,9 +53,11 @@ function flow(roots: readonly Root[], options: PropagateOptions): Map<GradNode, 
       result.set(node, cotangents);
       continue;
     }
-    step(node, cotangents, wanted, pending);
+    // An input of a grad(), vjp() or composite that nothing outside leads to: gradients end here.
+    const isEnd = node.backward === null && !node.isSpent;
+    if (!isEnd) step(node, cotangents, wanted, pending);
     for (const cotangent of cotangents) if (cotangent) drop(cotangent);
-    if (!options.retainGraph) node.spend();
+    if (!options.retainGraph && !isEnd) node.spend();
   }
   for (const cotangents of result.values()) {
     for (const cotangent of cotangents) {

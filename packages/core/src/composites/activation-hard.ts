@@ -29,7 +29,8 @@ const hardTanhOf = definePointwise<Bounds>({
 });
 /** x held within [low, high]; slope 0 at the bounds. */
 export function hardTanh(x: Tensor, low = -1, high = 1): Tensor {
-  if (!(low <= high)) throw new ValueError(`hardTanh: expected low <= high, got ${low} and ${high}`);
+  if (!(low <= high))
+    throw new ValueError(`hardTanh: expected low <= high, got ${low} and ${high}`);
   return hardTanhOf(x, { low, high });
 }
 /** min(max(x, 0), 6); slope 0 at 0 and 6. */
@@ -183,7 +184,9 @@ export function glu(x: Tensor, axis = -1): Tensor {
   const at = normalizeAxis('glu', axis, x.rank);
   const size = x.shape[at] as number;
   if (size % 2 !== 0) {
-    throw new ShapeError(`glu: axis ${at} of ${formatShape(x.shape)} must have an even size, got ${size}`);
+    throw new ShapeError(
+      `glu: axis ${at} of ${formatShape(x.shape)} must have an even size, got ${size}`,
+    );
   }
   return library(() => {
     const y = toFloat(x);

@@ -46,7 +46,13 @@ function outputSizes(op: string, sizes: Shape, outputSize: AdaptiveSize): number
 
 type Pool = (x: Tensor, sizes: readonly number[]) => Tensor;
 
-function adaptive(op: string, rank: number, x: Tensor, outputSize: AdaptiveSize, pool: Pool): Tensor {
+function adaptive(
+  op: string,
+  rank: number,
+  x: Tensor,
+  outputSize: AdaptiveSize,
+  pool: Pool,
+): Tensor {
   return library(() => {
     requireTensor(op, x);
     const { isSingle } = requireBatch(op, x, rank);
@@ -111,7 +117,8 @@ export function adaptiveAvgPool1d(x: Tensor, outputSize: AdaptiveSize): Tensor {
 /**
  * The mean of each region: x [N, C, H, W] → [N, C, …outputSize].
  * @example
- * adaptiveAvgPool2d(x, 1);
+ * import { adaptiveAvgPool2d, ones } from '@tenon/core';
+ * adaptiveAvgPool2d(ones([8, 64, 7, 7]), 1); // [8, 64, 1, 1]
  */
 export function adaptiveAvgPool2d(x: Tensor, outputSize: AdaptiveSize): Tensor {
   return adaptive('adaptiveAvgPool2d', 2, x, outputSize, averagePool('adaptiveAvgPool2d'));

@@ -78,7 +78,9 @@ export interface AttentionOptions {
  * whose keys are all masked gives zeros.
  * @throws ShapeError naming the shapes when they do not fit
  * @example
- * scaledDotProductAttention(q, k, v, { causal: true });
+ * import { randn, scaledDotProductAttention } from '@tenon/core';
+ * const [q, k, v] = [randn([2, 4, 10, 8]), randn([2, 4, 10, 8]), randn([2, 4, 10, 8])];
+ * scaledDotProductAttention(q, k, v, { causal: true }); // [2, 4, 10, 8]
  */
 export function scaledDotProductAttention(
   q: Tensor,
@@ -89,7 +91,11 @@ export function scaledDotProductAttention(
   const op = 'scaledDotProductAttention';
   for (const t of [q, k, v]) requireTensor(op, t);
   const [e, s] = [q.shape[q.rank - 1], k.shape[k.rank - 2]];
-  if (Math.min(q.rank, k.rank, v.rank) < 2 || e !== k.shape[k.rank - 1] || s !== v.shape[v.rank - 2]) {
+  if (
+    Math.min(q.rank, k.rank, v.rank) < 2 ||
+    e !== k.shape[k.rank - 1] ||
+    s !== v.shape[v.rank - 2]
+  ) {
     throw new ShapeError(
       `${op}: expected q [..., L, E], k [..., S, E] and v [..., S, V], got ` +
         [q, k, v].map((t) => formatShape(t.shape)).join(', '),
@@ -108,7 +114,9 @@ function maskFor(op: string, scores: Tensor, mask: Tensor | undefined): Tensor[]
   if (mask === undefined) return [];
   requireTensor(op, mask);
   if (mask.dtype !== 'bool' && mask.dtype !== 'f32' && mask.dtype !== 'f64') {
-    throw new DTypeError(`${op}: mask must be bool or float, got ${mask.dtype} (use mask.cast('bool'))`);
+    throw new DTypeError(
+      `${op}: mask must be bool or float, got ${mask.dtype} (use mask.cast('bool'))`,
+    );
   }
   if (formatShape(broadcastShapes(op, [scores.shape, mask.shape])) !== formatShape(scores.shape)) {
     throw new ShapeError(

@@ -148,7 +148,9 @@ function withStatistics(
  * @throws ShapeError when training has only one value for each channel
  * @throws ValueError when there are no running statistics to evaluate with
  * @example
- * batchNorm(x, { runningMean, runningVar, weight, bias, training: true });
+ * import { batchNorm, ones, randn, variable, zeros } from '@tenon/core';
+ * const state = { runningMean: variable(zeros([3])), runningVar: variable(ones([3])) };
+ * batchNorm(randn([8, 3, 5, 5]), { ...state, training: true }); // moves the state on
  */
 export function batchNorm(x: Tensor, options: BatchNormOptions = {}): Tensor {
   requireChannels('batchNorm', x);

@@ -33,7 +33,13 @@ interface Labelled {
   readonly weight: Tensor | null;
 }
 /** labels [N, …] against the classes of x [N, C, …]. */
-function labelled(ops: Ops, x: Tensor, labels: Tensor, weight: Tensor | null, ignoreIndex: number): Labelled {
+function labelled(
+  ops: Ops,
+  x: Tensor,
+  labels: Tensor,
+  weight: Tensor | null,
+  ignoreIndex: number,
+): Labelled {
   const classes = x.shape[CLASSES] as number;
   const along = x.shape.map((_, axis) => (axis === CLASSES ? classes : 1));
   const own = ops.expand(ops.reshape(ops.arange(classes, { backend: x.backend }), along), x.shape);
@@ -51,8 +57,7 @@ function isCountedOver(ops: Ops, labels: Tensor, x: Tensor, ignoreIndex: number)
 /** Weight of each row's label: NaN for a label that is no class, 0 for a row that does not count. */
 function rowWeight(ops: Ops, { isCounted, isLabel, weight }: Labelled, like: Tensor): Tensor {
   const hits = ops.sum(ops.where(isLabel, ops.onesLike(like), 0), CLASSES, KEEP);
-  const value =
-    weight === null ? hits : ops.sum(ops.where(isLabel, weight, 0), CLASSES, KEEP);
+  const value = weight === null ? hits : ops.sum(ops.where(isLabel, weight, 0), CLASSES, KEEP);
   return ops.where(isCounted, ops.where(ops.equal(hits, 0), Number.NaN, value), 0);
 }
 function rowType(x: TensorType): TensorType {
@@ -87,7 +92,13 @@ const crossEntropyGrad = defineComposite<LabelAttrs>({
     const share = shares(ops, at, x, smoothing);
     const total = hasWeight ? ops.sum(share, CLASSES, KEEP) : null;
     const scaled = total === null ? p : ops.mul(p, total);
-    return [ops.where(isCountedOver(ops, labels, x, ignoreIndex), ops.mul(ops.sub(scaled, share), ops.unsqueeze(g, CLASSES)), 0)];
+    return [
+      ops.where(
+        isCountedOver(ops, labels, x, ignoreIndex),
+        ops.mul(ops.sub(scaled, share), ops.unsqueeze(g, CLASSES)),
+        0,
+      ),
+    ];
   },
 });
 
@@ -133,7 +144,13 @@ const nllLossGrad = defineComposite<LabelAttrs>({
     const at = labelled(ops, x, labels, hasWeight ? (inputs[3] as Tensor) : null, ignoreIndex);
     const row = ops.neg(ops.expand(ops.unsqueeze(g, CLASSES), x.shape));
     const weighted = at.weight === null ? row : ops.mul(at.weight, row);
-    return [ops.where(ops.logicalAnd(at.isLabel, isCountedOver(ops, labels, x, ignoreIndex)), weighted, 0)];
+    return [
+      ops.where(
+        ops.logicalAnd(at.isLabel, isCountedOver(ops, labels, x, ignoreIndex)),
+        weighted,
+        0,
+      ),
+    ];
   },
 });
 /** (log probabilities, labels, weight?) → loss and row weight, each [N, …]. */
@@ -273,7 +290,11 @@ function requireLabels(op: string, x: Tensor, labels: Tensor): void {
   }
 }
 /** Input and target with a batch axis, which a single row [C] lacks. */
-function asBatch(op: string, input: Tensor, target: Tensor): { x: Tensor; target: Tensor; isSingle: boolean } {
+function asBatch(
+  op: string,
+  input: Tensor,
+  target: Tensor,
+): { x: Tensor; target: Tensor; isSingle: boolean } {
   requireTensor(op, input);
   requireTensor(op, target);
   if (input.rank === 0) throw new ShapeError(`${op}: expected an input [N, C, …] or [C], got []`);
@@ -294,9 +315,14 @@ function reduceRows(loss: Tensor, weight: Tensor, reduction: string, isSingle: b
  * label that is neither a class nor ignoreIndex gives NaN.
  * @throws DTypeError when labels are not integers, ShapeError (naming both shapes) when they don't fit
  * @example
+ * import { crossEntropy, tensor } from '@tenon/core';
  * crossEntropy(tensor([[2, -1, 0.5]]), tensor([0], { dtype: 'i32' }));
  */
-export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntropyOptions = {}): Tensor {
+export function crossEntropy(
+  logits: Tensor,
+  target: Tensor,
+  options: CrossEntropyOptions = {},
+): Tensor {
   const op = 'crossEntropy';
   const { reduction = 'mean', weight, ignoreIndex = -100, labelSmoothing = 0 } = options;
   checkReduction(op, reduction);
@@ -323,7 +349,11 @@ export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntro
 }
 
 /** -logProbabilities[label]: as crossEntropy, for inputs that are log probabilities already. */
-export function nllLoss(logProbabilities: Tensor, labels: Tensor, options: NllLossOptions = {}): Tensor {
+export function nllLoss(
+  logProbabilities: Tensor,
+  labels: Tensor,
+  options: NllLossOptions = {},
+): Tensor {
   const op = 'nllLoss';
   const { reduction = 'mean', weight, ignoreIndex = -100 } = options;
   checkReduction(op, reduction);

@@ -17,8 +17,8 @@ import {
   axisNames,
   foldWindows,
   type Pair,
-  padSpatial,
   type PerAxis,
+  padSpatial,
   perAxis,
   requireBatch,
   span,
@@ -70,7 +70,9 @@ export const conv: Composite<ConvAttrs> = defineComposite<ConvAttrs>({
     const [input, w] = [x as TensorType, weight as TensorType];
     const padded = paddedSizes(input.shape.slice(2), attrs.padding);
     const counts = windowCounts('conv', padded, attrs);
-    return [{ shape: [input.shape[0] as number, w.shape[0] as number, ...counts], dtype: input.dtype }];
+    return [
+      { shape: [input.shape[0] as number, w.shape[0] as number, ...counts], dtype: input.dtype },
+    ];
   },
   decompose: (ops, inputs, attrs) => {
     const [x, weight] = inputs as [Tensor, Tensor];
@@ -109,8 +111,11 @@ export const convInputGrad: Composite<ConvGradAttrs> = defineComposite<ConvGradA
   },
   decompose: (ops, inputs, attrs) => {
     const [g, weight] = inputs as [Tensor, Tensor];
-    const isUnit = attrs.stride.every((n) => n === 1);
-    return [isUnit ? flippedConv(ops, g, weight, attrs) : foldedProduct(ops, g, weight, attrs)];
+    return [
+      isFlippable(g.shape.slice(2), attrs)
+        ? flippedConv(ops, g, weight, attrs)
+        : foldedProduct(ops, g, weight, attrs),
+    ];
   },
   vjp: {
     saves: { inputs: [0, 1], outputs: false },
@@ -121,6 +126,14 @@ export const convInputGrad: Composite<ConvGradAttrs> = defineComposite<ConvGradA
   },
 });
 
+/**
+ * Whether the mirrored convolution costs less: it multiplies at every input position, the other way
+ * at every output position, but then has shares to sum up.
+ */
+function isFlippable(counts: Shape, { stride, input }: ConvGradAttrs): boolean {
+  return stride.every((n) => n === 1) && sizeOf(input) <= 1.2 * sizeOf(counts);
+}
+
 /** With stride 1 the transpose is a convolution by the mirrored weights, in and out exchanged. */
 function flippedConv(ops: Ops, g: Tensor, weight: Tensor, attrs: ConvGradAttrs): Tensor {
   const { groups, kernel, dilation } = attrs;
@@ -130,7 +143,10 @@ function flippedConv(ops: Ops, g: Tensor, weight: Tensor, attrs: ConvGradAttrs):
     const before = span(k, dilation[i] as number) - 1 - low;
     // What is missing behind: an input longer than the windows reached gets zeros.
     const size = attrs.input[i] as number;
-    return [before, size + span(k, dilation[i] as number) - 1 - before - (g.shape[2 + i] as number)];
+    return [
+      before,
+      size + span(k, dilation[i] as number) - 1 - before - (g.shape[2 + i] as number),
+    ];
   });
   const grouped = ops.reshape(weight, [groups, outputs / groups, inner, ...kernel]);
   const mirrored = ops.flip(grouped, range(3, 3 + kernel.length));
@@ -155,7 +171,11 @@ function foldedProduct(ops: Ops, g: Tensor, weight: Tensor, attrs: ConvGradAttrs
   const order = [0, 1, ...range(2 + rank, 2 + 2 * rank), ...range(2, 2 + rank)];
   const sizes = paddedSizes(attrs.input, attrs.padding);
   const padded = foldWindows(ops, ops.permute(split, order), sizes, attrs);
-  return padSpatial(ops, padded, attrs.padding.map(([low, high]): Pair => [-low, -high]));
+  return padSpatial(
+    ops,
+    padded,
+    attrs.padding.map(([low, high]): Pair => [-low, -high]),
+  );
 }
 
 /** The transpose of conv in the weight: from (x, g [N, O, W…]) to [O, C/G, K…]. */
@@ -179,7 +199,11 @@ export const convWeightGrad: Composite<ConvGradAttrs> = defineComposite<ConvGrad
     const depth = inner * sizeOf(kernel);
     const columns = ops.reshape(ops.permute(windows, order), [groups, depth, positions]);
     const split = ops.reshape(g, [n, groups, outputs / groups, sizeOf(counts)]);
-    const rows = ops.reshape(ops.permute(split, [1, 2, 0, 3]), [groups, outputs / groups, positions]);
+    const rows = ops.reshape(ops.permute(split, [1, 2, 0, 3]), [
+      groups,
+      outputs / groups,
+      positions,
+    ]);
     const product = ops.matmul(rows, ops.transpose(columns, 1, 2));
     return [ops.reshape(product, [outputs, inner, ...kernel])];
   },
@@ -245,7 +269,13 @@ function addBias(op: string, y: Tensor, bias: Tensor | undefined, rank: number):
   return add(y, reshape(bias, [channels, ...new Array<number>(rank).fill(1)]));
 }
 
-function convolve(op: string, rank: number, x: Tensor, weight: Tensor, options: ConvOptions): Tensor {
+function convolve(
+  op: string,
+  rank: number,
+  x: Tensor,
+  weight: Tensor,
+  options: ConvOptions,
+): Tensor {
   return library(() => {
     const input = toFloat(x);
     requireFloats(op, input, weight);
@@ -295,7 +325,9 @@ export function conv1d(x: Tensor, weight: Tensor, options: ConvOptions = {}): Te
  * Sizes as in conv1d, for each axis.
  * @throws ShapeError naming both shapes when they do not fit
  * @example
- * conv2d(x, weight, { bias, padding: 'same' });
+ * import { conv2d, ones, zeros } from '@tenon/core';
+ * const images = ones([8, 3, 32, 32]);
+ * conv2d(images, ones([16, 3, 3, 3]), { bias: zeros([16]), padding: 'same' }); // [8, 16, 32, 32]
  */
 export function conv2d(x: Tensor, weight: Tensor, options: ConvOptions = {}): Tensor {
   return convolve('conv2d', 2, x, weight, options);
@@ -353,24 +385,38 @@ function transposedSizes(op: string, sizes: Shape, attrs: ConvAttrs, extra: PerA
     const [low, high] = padding[i] as Pair;
     const result = (size - 1) * step + span(kernel[i] as number, distance) - low - high + more;
     if (result < 1) {
-      throw new ShapeError(`${op}: input ${formatShape(sizes)} and kernel ${formatShape(kernel)} leave no result`);
+      throw new ShapeError(
+        `${op}: input ${formatShape(sizes)} and kernel ${formatShape(kernel)} leave no result`,
+      );
     }
     return result;
   });
 }
 
 /** The transpose of conv1d (not its inverse): x [N, C, L], weight [C, O/groups, K] → [N, O, L']. */
-export function convTranspose1d(x: Tensor, weight: Tensor, options: ConvTransposeOptions = {}): Tensor {
+export function convTranspose1d(
+  x: Tensor,
+  weight: Tensor,
+  options: ConvTransposeOptions = {},
+): Tensor {
   return convolveTransposed('convTranspose1d', 1, x, weight, options);
 }
 /**
  * The transpose of conv2d: x [N, C, H, W], weight [C, O/groups, KH, KW] → [N, O, H', W'], with
  * H' = (H - 1)·stride - 2·padding + dilation·(KH - 1) + outputPadding + 1.
  */
-export function convTranspose2d(x: Tensor, weight: Tensor, options: ConvTransposeOptions = {}): Tensor {
+export function convTranspose2d(
+  x: Tensor,
+  weight: Tensor,
+  options: ConvTransposeOptions = {},
+): Tensor {
   return convolveTransposed('convTranspose2d', 2, x, weight, options);
 }
 /** The transpose of conv3d: x [N, C, D, H, W], weight [C, O/groups, KD, KH, KW]. */
-export function convTranspose3d(x: Tensor, weight: Tensor, options: ConvTransposeOptions = {}): Tensor {
+export function convTranspose3d(
+  x: Tensor,
+  weight: Tensor,
+  options: ConvTransposeOptions = {},
+): Tensor {
   return convolveTransposed('convTranspose3d', 3, x, weight, options);
 }

@@ -38,7 +38,13 @@ export interface DropoutOptions {
   readonly generator?: Generator;
 }
 
-function drop(op: string, x: Tensor, p: number, shared: readonly number[], options: DropoutOptions): Tensor {
+function drop(
+  op: string,
+  x: Tensor,
+  p: number,
+  shared: readonly number[],
+  options: DropoutOptions,
+): Tensor {
   requireTensor(op, x);
   if (!(p >= 0 && p <= 1)) throw new ValueError(`${op}: p must lie in [0, 1], got ${p}`);
   if (options.training === false || p === 0) return x;
@@ -53,7 +59,8 @@ function drop(op: string, x: Tensor, p: number, shared: readonly number[], optio
  * Each element becomes 0 with probability p, the others are divided by 1 - p (Srivastava et al.,
  * 2014). One launch, and one backward.
  * @example
- * dropout(x, 0.5, { training: true });
+ * import { dropout, ones } from '@tenon/core';
+ * dropout(ones([4, 8]), 0.5); // zeros and twos
  */
 export function dropout(x: Tensor, p = 0.5, options: DropoutOptions = {}): Tensor {
   return drop('dropout', x, p, [], options);

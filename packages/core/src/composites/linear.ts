@@ -1,8 +1,8 @@
 /** Products with a weight: linear, bilinear, embedding. */
 import type { TensorType } from '../backend.ts';
 import { defineComposite } from '../composite.ts';
-import { DTypeError, ShapeError } from '../errors.ts';
 import { isInteger } from '../dtype.ts';
+import { DTypeError, ShapeError } from '../errors.ts';
 import { library } from '../memory.ts';
 import { add, equal, mul, where } from '../ops/elementwise.ts';
 import { take } from '../ops/indexing.ts';
@@ -71,7 +71,10 @@ export function linear(x: Tensor, weight: Tensor, bias?: Bias): Tensor {
   return library(() => {
     const input = toFloat(x);
     requireOneDType('linear', input, weight);
-    const rows = reshape(input, [x.size / (weight.shape[1] as number) || 0, weight.shape[1] as number]);
+    const rows = reshape(input, [
+      x.size / (weight.shape[1] as number) || 0,
+      weight.shape[1] as number,
+    ]);
     const operands = bias ? [rows, weight, bias] : [rows, weight];
     const y = linearComposite(operands, { hasBias: Boolean(bias) })[0] as Tensor;
     return reshape(y, [...x.shape.slice(0, -1), out]);
@@ -82,7 +85,10 @@ export function linear(x: Tensor, weight: Tensor, bias?: Bias): Tensor {
 export function bilinear(a: Tensor, b: Tensor, weight: Tensor, bias?: Bias): Tensor {
   const [out, in1, in2] = weight.shape as [number, number, number];
   const isFit =
-    weight.rank === 3 && a.rank === b.rank && a.shape[a.rank - 1] === in1 && b.shape[b.rank - 1] === in2;
+    weight.rank === 3 &&
+    a.rank === b.rank &&
+    a.shape[a.rank - 1] === in1 &&
+    b.shape[b.rank - 1] === in2;
   if (!isFit) {
     throw new ShapeError(
       `bilinear: expected [..., in1], [..., in2] and weight [out, in1, in2], got ` +
@@ -110,10 +116,14 @@ export function embedding(weight: Tensor, indices: Tensor, options: EmbeddingOpt
   requireTensor('embedding', weight);
   requireTensor('embedding', indices);
   if (weight.rank !== 2) {
-    throw new ShapeError(`embedding: weight must be [count, features], got ${formatShape(weight.shape)}`);
+    throw new ShapeError(
+      `embedding: weight must be [count, features], got ${formatShape(weight.shape)}`,
+    );
   }
   if (!isInteger(indices.dtype)) {
-    throw new DTypeError(`embedding: indices must be i32, got ${indices.dtype} (use indices.cast('i32'))`);
+    throw new DTypeError(
+      `embedding: indices must be i32, got ${indices.dtype} (use indices.cast('i32'))`,
+    );
   }
   const { paddingIndex } = options;
   if (paddingIndex === undefined) return take(weight, indices, 0);

@@ -34,7 +34,13 @@ interface ElementLoss<A> {
   /** The loss of each element; `more` are weights of the same shape. */
   value(ops: Ops, x: Tensor, target: Tensor, more: readonly Tensor[], settings: A): Tensor;
   /** Its derivatives in input and target. */
-  slopes(ops: Ops, x: Tensor, target: Tensor, more: readonly Tensor[], settings: A): [Tensor, Tensor];
+  slopes(
+    ops: Ops,
+    x: Tensor,
+    target: Tensor,
+    more: readonly Tensor[],
+    settings: A,
+  ): [Tensor, Tensor];
 }
 type LossFunction<A> = (
   inputs: readonly [Tensor, Tensor, ...Tensor[]],
@@ -101,16 +107,17 @@ function operands(op: string, input: Tensor, target: Tensor): [Tensor, Tensor] {
 const mseOf = defineElementLoss<null>({
   name: 'mseLoss',
   value: (ops, x, target) => ops.square(ops.sub(x, target)),
-  slopes: (ops, x, target) => [
-    ops.mul(ops.sub(x, target), 2),
-    ops.mul(ops.sub(target, x), 2),
-  ],
+  slopes: (ops, x, target) => [ops.mul(ops.sub(x, target), 2), ops.mul(ops.sub(target, x), 2)],
 });
 /**
  * (input - target)², averaged.
  * @throws ShapeError naming both shapes when they differ
  */
-export function mseLoss(input: Tensor, target: Tensor, { reduction = 'mean' }: LossOptions = {}): Tensor {
+export function mseLoss(
+  input: Tensor,
+  target: Tensor,
+  { reduction = 'mean' }: LossOptions = {},
+): Tensor {
   return library(() => mseOf(operands('mseLoss', input, target), reduction, null));
 }
 
@@ -120,7 +127,11 @@ const l1Of = defineElementLoss<null>({
   slopes: (ops, x, target) => [ops.sign(ops.sub(x, target)), ops.sign(ops.sub(target, x))],
 });
 /** |input - target|, averaged; slope 0 at 0. */
-export function l1Loss(input: Tensor, target: Tensor, { reduction = 'mean' }: LossOptions = {}): Tensor {
+export function l1Loss(
+  input: Tensor,
+  target: Tensor,
+  { reduction = 'mean' }: LossOptions = {},
+): Tensor {
   return library(() => l1Of(operands('l1Loss', input, target), reduction, null));
 }
 
@@ -228,7 +239,9 @@ export function binaryCrossEntropyWithLogits(
   const { reduction = 'mean', weight, posWeight } = options;
   return library(() => {
     const [x, t] = operands('binaryCrossEntropyWithLogits', logits, target);
-    const more = [weight, posWeight].flatMap((w) => (w ? [expandTo(castTo(w, x.dtype), x.shape)] : []));
+    const more = [weight, posWeight].flatMap((w) =>
+      w ? [expandTo(castTo(w, x.dtype), x.shape)] : [],
+    );
     const settings = { hasWeight: Boolean(weight), hasPosWeight: Boolean(posWeight) };
     return bceWithLogitsOf([x, t, ...more], reduction, settings);
   });
@@ -248,7 +261,9 @@ const bceOf = defineElementLoss<{ readonly hasWeight: boolean }>({
     const first = ops.div(ops.sub(x, target), spread);
     const yes = ops.clip(ops.log(x), -100, null);
     const second = ops.sub(ops.clip(ops.log1p(ops.neg(x)), -100, null), yes);
-    return hasWeight ? [ops.mul(first, weight as Tensor), ops.mul(second, weight as Tensor)] : [first, second];
+    return hasWeight
+      ? [ops.mul(first, weight as Tensor), ops.mul(second, weight as Tensor)]
+      : [first, second];
   },
 });
 /** -(t · log p + (1 - t) · log(1 - p)) for probabilities p and targets t in [0, 1], averaged. */

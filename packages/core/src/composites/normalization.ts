@@ -9,7 +9,7 @@ import { library } from '../memory.ts';
 import { requireTensor, toFloat } from '../ops/operand.ts';
 import { reshape } from '../ops/shape.ts';
 import type { Ops } from '../ops.ts';
-import { formatShape, reducedShape, sameShape, type Shape, sizeOf } from '../shape.ts';
+import { formatShape, reducedShape, type Shape, sameShape, sizeOf } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
 
 /** Plain data. Weight and bias are optional inputs, in this order. */
@@ -22,7 +22,10 @@ export interface NormalizeAttrs {
 }
 const KEEP = { keepDims: true } as const;
 
-function affineOf(inputs: readonly Tensor[], attrs: NormalizeAttrs): [Tensor | null, Tensor | null] {
+function affineOf(
+  inputs: readonly Tensor[],
+  attrs: NormalizeAttrs,
+): [Tensor | null, Tensor | null] {
   const weight = attrs.hasWeight ? (inputs[1] as Tensor) : null;
   const bias = attrs.hasBias ? (inputs[attrs.hasWeight ? 2 : 1] as Tensor) : null;
   return [weight, bias];
@@ -199,9 +202,14 @@ function trailingAxes(op: string, x: Tensor, normalizedShape: Shape | number): [
  * (x - mean) / √(variance + eps) · weight + bias, with the statistics of each sample over the last
  * axes, those of normalizedShape (Ba et al., 2016).
  * @example
- * layerNorm(x, [64], { weight, bias });
+ * import { layerNorm, ones, randn, zeros } from '@tenon/core';
+ * layerNorm(randn([8, 64]), [64], { weight: ones([64]), bias: zeros([64]) });
  */
-export function layerNorm(x: Tensor, normalizedShape: Shape | number, options: AffineOptions = {}): Tensor {
+export function layerNorm(
+  x: Tensor,
+  normalizedShape: Shape | number,
+  options: AffineOptions = {},
+): Tensor {
   const [shape, axes] = trailingAxes('layerNorm', x, normalizedShape);
   return library(() => normalizeOver('layerNorm', toFloat(x), axes, shape, options)[0] as Tensor);
 }
@@ -284,12 +292,20 @@ export interface RmsNormOptions {
   readonly eps?: number;
 }
 /** x / √(mean(x²) + eps) · weight over the last axes, those of normalizedShape (2019). */
-export function rmsNorm(x: Tensor, normalizedShape: Shape | number, options: RmsNormOptions = {}): Tensor {
+export function rmsNorm(
+  x: Tensor,
+  normalizedShape: Shape | number,
+  options: RmsNormOptions = {},
+): Tensor {
   const [shape, axes] = trailingAxes('rmsNorm', x, normalizedShape);
   const { weight, eps = 2 ** -23 } = options;
   if (weight && !sameShape(weight.shape, shape)) {
-    throw new ShapeError(`rmsNorm: weight must be ${formatShape(shape)}, got ${formatShape(weight.shape)}`);
+    throw new ShapeError(
+      `rmsNorm: weight must be ${formatShape(shape)}, got ${formatShape(weight.shape)}`,
+    );
   }
   const inputs = weight ? [toFloat(x), weight] : [toFloat(x)];
-  return library(() => rmsNormComposite(inputs, { axes, eps, hasWeight: Boolean(weight) })[0] as Tensor);
+  return library(
+    () => rmsNormComposite(inputs, { axes, eps, hasWeight: Boolean(weight) })[0] as Tensor,
+  );
 }

@@ -20,7 +20,8 @@ interface SgdAttrs extends SgdSettings {
 /** (parameter, gradient, rate, buffer?, share?), all of one shape → parameter, buffer? */
 const sgdComposite = defineComposite<SgdAttrs>({
   name: 'sgdStep',
-  type: ([p], { hasBuffer }) => (hasBuffer ? [p as TensorType, p as TensorType] : [p as TensorType]),
+  type: ([p], { hasBuffer }) =>
+    hasBuffer ? [p as TensorType, p as TensorType] : [p as TensorType],
   decompose: (ops, inputs, { momentum, weightDecay, nesterov, hasBuffer, hasShare }) => {
     const [p, gradient, rate, buffer, share] = inputs as [Tensor, Tensor, Tensor, Tensor, Tensor];
     const g = weightDecay === 0 ? gradient : ops.add(gradient, ops.mul(p, weightDecay));
@@ -71,8 +72,7 @@ interface AdamAttrs extends AdamSettings {
 /** (parameter, gradient, first, second, stepSize, root, largest?, decay?) → parameter, moments. */
 const adamComposite = defineComposite<AdamAttrs>({
   name: 'adamStep',
-  type: ([p], { hasLargest }) =>
-    new Array<TensorType>(hasLargest ? 4 : 3).fill(p as TensorType),
+  type: ([p], { hasLargest }) => new Array<TensorType>(hasLargest ? 4 : 3).fill(p as TensorType),
   decompose: (ops, inputs, attrs) => {
     const [parameter, gradient, first, second] = inputs as [Tensor, Tensor, Tensor, Tensor];
     const [stepSize, root, ...more] = inputs.slice(4) as [Tensor, Tensor, ...Tensor[]];
@@ -122,7 +122,10 @@ export interface AdamResult {
  * p ← p - decay · p; m ← β₁m + (1 - β₁)g; v ← β₂v + (1 - β₂)g²;
  * p ← p - stepSize · m / (√v / root + eps). New values: nothing is assigned.
  */
-export function adamStep(inputs: AdamInputs, { betas, eps, weightDecay }: AdamSettings): AdamResult {
+export function adamStep(
+  inputs: AdamInputs,
+  { betas, eps, weightDecay }: AdamSettings,
+): AdamResult {
   const { parameter, gradient, first, second, largest, stepSize, root, decay } = inputs;
   const { shape } = parameter;
   const scalars = [stepSize, root].map((t) => expandTo(t, shape));

@@ -2,10 +2,11 @@
  * Functions of one tensor, element by element, with a slope written down: forward and backward are
  * one launch each, and second order is the derivative of the slope's own formula.
  */
+
+import type { TensorType } from '../backend.ts';
 import { defineComposite } from '../composite.ts';
 import { requireTensor, toFloat } from '../ops/operand.ts';
 import type { Ops } from '../ops.ts';
-import type { TensorType } from '../backend.ts';
 import type { Tensor } from '../tensor.ts';
 
 export interface Pointwise<A> {

@@ -2,8 +2,9 @@
  * Pooling: a reduction over windows, which are views: nothing is copied. Padding happens outside of
  * the composites, so that each is a single launch.
  */
-import type { TensorType } from '../backend.ts';
+
 import { isTracked } from '../autograd/tape.ts';
+import type { TensorType } from '../backend.ts';
 import { type Composite, defineComposite } from '../composite.ts';
 import { ShapeError } from '../errors.ts';
 import { library } from '../memory.ts';
@@ -39,6 +40,36 @@ function windowAxes(windows: Tensor, { counts }: PoolAttrs): number[] {
   return counts.map((_, i) => windows.rank - counts.length + i);
 }
 
+/** Beyond this many elements a loop over the window is faster than a chain of steps. */
+const MAX_CHAIN = 16;
+/** Whether a window's elements are few enough to be operands of one map. */
+function isSmall({ backend }: Tensor, { kernel }: PoolAttrs): boolean {
+  return sizeOf(kernel) <= Math.min(MAX_CHAIN, backend.capabilities.maxBuffers - 2);
+}
+/** Element k of every window, for each k in order: strided views [..., W1, …]. */
+function windowElements(
+  ops: Ops,
+  x: Tensor,
+  { kernel, stride, dilation, counts }: PoolAttrs,
+): Tensor[] {
+  const lead = x.shape.slice(0, x.rank - counts.length).map(() => null);
+  return kernel.reduce<Tensor[]>(
+    (views, size, i) => {
+      const [step, distance] = [stride[i] as number, dilation[i] as number];
+      const reach = ((counts[i] as number) - 1) * step + 1;
+      return views.flatMap((view) =>
+        Array.from({ length: size }, (_, k) => {
+          const start = k * distance;
+          const rest = counts.slice(i + 1).map(() => null);
+          const done = counts.slice(0, i).map(() => null);
+          return ops.slice(view, ...lead, ...done, [start, start + reach, step], ...rest);
+        }),
+      );
+    },
+    [x],
+  );
+}
+
 /** The transpose of picking: g goes to one element of each window. */
 const maxPoolGrad = defineComposite<{ readonly input: Shape }>({
   name: 'maxPoolGrad',
@@ -61,6 +92,7 @@ export const maxPool: Composite<MaxPoolAttrs> = defineComposite<MaxPoolAttrs>({
     return attrs.hasIndices ? [type, { shape: type.shape, dtype: 'i32' }] : [type];
   },
   decompose: (ops, [x], attrs) => {
+    if (isSmall(x as Tensor, attrs)) return largestOf(ops, x as Tensor, attrs);
     const windows = windowsView(ops, x as Tensor, attrs.counts, attrs);
     const axes = windowAxes(windows, attrs);
     const y = ops.max(windows, axes);
@@ -75,12 +107,33 @@ export const maxPool: Composite<MaxPoolAttrs> = defineComposite<MaxPoolAttrs>({
   },
 });
 
+/** The same, element by element: a later one wins only where it is larger (or NaN). */
+function largestOf(ops: Ops, x: Tensor, attrs: MaxPoolAttrs): Tensor[] {
+  const [first, ...others] = windowElements(ops, x, attrs) as [Tensor, ...Tensor[]];
+  const positions = windowElements(ops, plane(ops, x), attrs).map((t) =>
+    ops.expand(t, first.shape),
+  );
+  let [y, index] = [first, positions[0] as Tensor];
+  others.forEach((element, k) => {
+    const isLarger = ops.logicalOr(ops.less(y, element), ops.notEqual(element, element));
+    y = ops.where(isLarger, element, y);
+    index = ops.where(isLarger, positions[k + 1] as Tensor, index);
+  });
+  if (others.length === 0)
+    return attrs.hasIndices ? [ops.add(y, 0), ops.add(index, 0)] : [ops.add(y, 0)];
+  return attrs.hasIndices ? [y, index] : [y];
+}
+/** [1, 1, S1, …]: the number of each element of a plane, as index arithmetic. */
+function plane(ops: Ops, x: Tensor): Tensor {
+  const sizes = x.shape.slice(2);
+  return ops.reshape(ops.arange(sizeOf(sizes), { backend: x.backend }), [1, 1, ...sizes]);
+}
+
 /** Where in its plane each window meets its largest element first: positions are a view as well. */
 function firstIndex(ops: Ops, windows: Tensor, y: Tensor, x: Tensor, attrs: PoolAttrs): Tensor {
-  const sizes = x.shape.slice(2);
-  const size = sizeOf(sizes);
-  const plane = ops.reshape(ops.arange(size, { backend: x.backend }), [1, 1, ...sizes]);
-  const positions = ops.expand(windowsView(ops, plane, attrs.counts, attrs), windows.shape);
+  const size = sizeOf(x.shape.slice(2));
+  const spread = windowsView(ops, plane(ops, x), attrs.counts, attrs);
+  const positions = ops.expand(spread, windows.shape);
   const largest = ops.reshape(y, [...y.shape, ...attrs.counts.map(() => 1)]);
   const isLargest = ops.logicalOr(ops.equal(windows, largest), ops.notEqual(windows, windows));
   return ops.min(ops.where(isLargest, positions, size), windowAxes(windows, attrs));
@@ -137,6 +190,15 @@ export const avgPool: Composite<PoolAttrs> = defineComposite<PoolAttrs>({
   type: ([x], attrs) => [pooledType(x as TensorType, attrs)],
   decompose: (ops, inputs, attrs) => {
     const [x, divisor] = inputs as [Tensor, Tensor];
+    if (isSmall(x, attrs)) {
+      const elements = windowElements(ops, x, attrs);
+      return [
+        ops.div(
+          elements.reduce((a, b) => ops.add(a, b)),
+          divisor,
+        ),
+      ];
+    }
     const windows = windowsView(ops, x, attrs.counts, attrs);
     return [ops.div(ops.sum(windows, windowAxes(windows, attrs)), divisor)];
   },
@@ -215,12 +277,22 @@ function padded(x: Tensor, padding: readonly Pair[], value: number): Tensor {
 }
 
 /** maxPool of x [N, C, …], with indices only where a gradient will want them. */
-export function maxPoolBatch(op: string, x: Tensor, kernel: PerAxis, options: MaxPoolOptions): Tensor {
+export function maxPoolBatch(
+  op: string,
+  x: Tensor,
+  kernel: PerAxis,
+  options: MaxPoolOptions,
+): Tensor {
   const { attrs, padding } = place(op, x.shape.slice(2), kernel, options);
   const input = padded(x, padding, Number.NEGATIVE_INFINITY);
   return maxPool([input], { ...attrs, hasIndices: isTracked([input]) })[0] as Tensor;
 }
-export function avgPoolBatch(op: string, x: Tensor, kernel: PerAxis, options: AvgPoolOptions): Tensor {
+export function avgPoolBatch(
+  op: string,
+  x: Tensor,
+  kernel: PerAxis,
+  options: AvgPoolOptions,
+): Tensor {
   const sizes = x.shape.slice(2);
   const { attrs, padding } = place(op, sizes, kernel, options);
   const amounts = perAxis(op, 'padding', options.padding ?? 0, sizes.length, 0);
@@ -258,7 +330,8 @@ export function maxPool1d(x: Tensor, kernel: PerAxis, options: MaxPoolOptions = 
  * The largest element of each window: x [N, C, H, W] → [N, C, H', W']. Gradients go to the first
  * largest element. Sizes as those of conv2d; rounded up with ceilMode.
  * @example
- * maxPool2d(x, 2);
+ * import { arange, maxPool2d } from '@tenon/core';
+ * maxPool2d(arange(16).reshape([1, 1, 4, 4]), 2); // [[[[5, 7], [13, 15]]]]
  */
 export function maxPool2d(x: Tensor, kernel: PerAxis, options: MaxPoolOptions = {}): Tensor {
   return batched('maxPool2d', 2, x, (y) => maxPoolBatch('maxPool2d', y, kernel, options));

@@ -74,7 +74,8 @@ function along(composite: SoftmaxComposite, op: string, x: Tensor, axis: number)
 /**
  * e^xᵢ / Σⱼ e^xⱼ along an axis, without overflow. A row of -∞ gives NaN.
  * @example
- * softmax(tensor([[1, 2, 3]]));
+ * import { softmax, tensor } from '@tenon/core';
+ * softmax(tensor([[1, 2, 3]])); // [[0.0900, 0.2447, 0.6652]]
  */
 export function softmax(x: Tensor, axis = -1): Tensor {
   return along(softmaxComposite, 'softmax', x, axis);

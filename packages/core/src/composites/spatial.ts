@@ -10,7 +10,13 @@ export type PerAxis = number | readonly number[];
 export type Pair = readonly [low: number, high: number];
 
 /** One whole number for each spatial axis, none below `least`. */
-export function perAxis(op: string, what: string, value: PerAxis, rank: number, least: number): number[] {
+export function perAxis(
+  op: string,
+  what: string,
+  value: PerAxis,
+  rank: number,
+  least: number,
+): number[] {
   const list = typeof value === 'number' ? new Array<number>(rank).fill(value) : [...value];
   if (list.length !== rank || !list.every((n) => Number.isInteger(n) && n >= least)) {
     throw new ValueError(

@@ -112,6 +112,7 @@ export function fromHost(
     );
   }
   const words = toWords(values, dtype);
+  runtime.memory.tick();
   const storage = runtime.memory.acquire(sizeOf(shape) * BYTES[dtype]);
   if (words.byteLength > 0) {
     backend.write(storage.use(), words);

@@ -24,6 +24,7 @@ function requireReadable(op: string, x: Tensor): void {
 /** A copy of the elements in row-major order. */
 export async function data(x: Tensor): Promise<DataArray> {
   requireReadable('data', x);
+  x.runtime.memory.tick();
   // The read is ordered here and now, so that a dense copy made for it can go at once.
   const [bytes] = library(() => {
     const own = noGrad(() => dense(x));
@@ -40,6 +41,7 @@ export function dataSync(x: Tensor): DataArray {
   if (readSync === undefined) {
     throw new BackendError(`dataSync: ${backend.name} cannot read at once (use await x.data())`);
   }
+  x.runtime.memory.tick();
   const bytes = library(() => {
     const own = noGrad(() => dense(x));
     return readSync.call(backend, storageOf(own).use(), 0, own.size * BYTES[own.dtype]);

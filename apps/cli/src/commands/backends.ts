@@ -1,0 +1,22 @@
+// `tenon backends`: which backends work on this machine, and why the others do not.
+import { surveyBackends } from '../backends.ts';
+import type { Output } from '../output.ts';
+
+export async function runBackends(output: Output): Promise<void> {
+  const found = await surveyBackends();
+  const { green, dim } = output.colours;
+  const rows = found.map(({ name, works, dtypes, threads, notes }) => [
+    name,
+    works ? green('works') : dim('no'),
+    works ? dtypes.join(' ') : '',
+    works ? String(threads) : '',
+    notes.join('\n'),
+  ]);
+  const head = ['backend', 'here', 'dtypes', 'threads', 'notes'];
+  output.result(output.table({ head, rows, right: [3] }));
+  const best = found.find(({ works }) => works);
+  output.info(
+    best ? `--backend auto takes the first that works: ${best.name}` : 'no backend works here',
+  );
+  output.document({ command: 'backends', best: best?.name ?? null, backends: found });
+}

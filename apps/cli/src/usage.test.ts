@@ -1,0 +1,109 @@
+import { rm } from 'node:fs/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { inProcess, temporaryFolder, tenon } from './testing.ts';
+import { VERSION } from './version.ts';
+
+let folder = '';
+beforeAll(async () => {
+  folder = await temporaryFolder();
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+describe('help', () => {
+  it('lists the commands and the exit codes', async () => {
+    const { code, stdout, stderr } = await tenon(['--help'], folder);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatchSnapshot();
+  });
+
+  it('lists the options of train', async () => {
+    const { code, stdout } = await inProcess(['train', '--help']);
+    expect(code).toBe(0);
+    expect(stdout).toMatchSnapshot();
+  });
+
+  it('prints the version', async () => {
+    expect(await inProcess(['--version'])).toEqual({
+      code: 0,
+      stdout: `${VERSION}\n`,
+      stderr: '',
+    });
+  });
+});
+
+describe('wrong usage ends with exit code 2 and one clear line', () => {
+  it.each([
+    [['fit'], "tenon: UsageError: unknown command 'fit'"],
+    [['train', '--epoch', '3'], "tenon: UsageError: unknown option '--epoch'"],
+    [
+      ['train', '--epochs', '0'],
+      "tenon: UsageError: option '-e, --epochs <n>' argument '0' is invalid. " +
+        'Expected a whole number of at least 1.',
+    ],
+    [
+      ['train', '--learning-rate', 'high'],
+      "tenon: UsageError: option '--learning-rate <x>' argument 'high' is invalid. " +
+        'Expected a number above 0.',
+    ],
+    [
+      ['train', '--model', 'transformer', '--quiet'],
+      "tenon: UsageError: --model: expected one of cnn, lenet, mlp, linear, got 'transformer'",
+    ],
+    [
+      ['train', '--data', 'cifar'],
+      'tenon: UsageError: --data: expected one of digits, fashion-mnist, idx:<folder>, ' +
+        "csv:<file>, got 'cifar'",
+    ],
+    [
+      ['train', '--backend', 'cuda'],
+      'tenon: UsageError: --backend: expected one of auto, webgpu, cpu-wasm, cpu-js, ' +
+        "got 'cuda'",
+    ],
+    [['evaluate'], "tenon: UsageError: missing required argument 'model'"],
+    [
+      ['summary'],
+      'tenon: UsageError: summary: expected either the path of a model or --model <name>',
+    ],
+  ])('%j', async (args, line) => {
+    const { code, stdout, stderr } = await inProcess(args);
+    expect(stderr.split('\n')[0]).toBe(line);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+  });
+
+  it('with --json standard output still carries one document', async () => {
+    const { code, stdout } = await tenon(['train', '--model', 'x', '--json'], folder);
+    expect(code).toBe(2);
+    expect(JSON.parse(stdout)).toEqual({
+      error: {
+        name: 'UsageError',
+        message: "--model: expected one of cnn, lenet, mlp, linear, got 'x'",
+        exitCode: 2,
+      },
+    });
+  });
+});
+
+describe('backends', () => {
+  it('says what works here, and why the rest does not', async () => {
+    const { code, stdout, stderr } = await inProcess(['backends', '--json']);
+    expect(code).toBe(0);
+    const { backends, best } = JSON.parse(stdout);
+    expect(best).toBe('cpu-js');
+    const missing = { works: false, dtypes: [], threads: 0 };
+    expect(backends.slice(0, 2)).toEqual([
+      { name: 'webgpu', ...missing, notes: ['not installed: npm install @tenon/webgpu'] },
+      { name: 'cpu-wasm', ...missing, notes: ['not installed: npm install @tenon/cpu-wasm'] },
+    ]);
+    expect(backends[2]).toMatchObject({ name: 'cpu-js', works: true, threads: 1 });
+    expect(backends[2].dtypes).toContain('f64');
+    expect(stderr).toContain('not installed: npm install @tenon/webgpu');
+  });
+
+  it('a backend that is not available ends with exit code 4', async () => {
+    const { code, stderr } = await tenon(['train', '--backend', 'cpu-wasm'], folder);
+    expect(code).toBe(4);
+    expect(stderr).toBe(
+      'tenon: BackendError: --backend cpu-wasm: not installed: npm install @tenon/cpu-wasm\n',
+    );
+  });
+});

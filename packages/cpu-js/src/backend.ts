@@ -7,6 +7,7 @@ import type {
   CopyStep,
   DType,
   Kernel,
+  Override,
   Program,
   ProgramStep,
   ScalarName,
@@ -14,6 +15,7 @@ import type {
 } from '@tenon/core';
 import { DTypeError } from '@tenon/core';
 import { isCodegenAllowed, makeScratch } from './codegen.ts';
+import { makeOverrides } from './fused/overrides.ts';
 import { CpuKernel } from './kernel.ts';
 import { prepareArgReduce } from './kernels/arg-reduce.ts';
 import { prepareArgSort } from './kernels/arg-sort.ts';
@@ -36,6 +38,11 @@ export interface CpuJsOptions {
    * same bits, 10 to 30 times slower.
    */
   readonly codegen?: boolean;
+  /**
+   * Whether composites such as conv run by kernels of their own. Default true; false runs their
+   * decompositions, which tests and benchmarks compare with.
+   */
+  readonly overrides?: boolean;
   /** Bytes of freed buffers kept for reuse. Default 64 MB. */
   readonly poolBytes?: number;
 }
@@ -90,6 +97,7 @@ export class CpuJsBackend implements Backend {
   readonly capabilities: Capabilities;
   report: readonly BackendAttempt[] = [];
   readonly prepare: { readonly [K in keyof Specs]: (spec: Specs[K]) => Kernel };
+  readonly overrides: Readonly<Record<string, Override>>;
   private readonly pool: Pool;
 
   constructor(options: CpuJsOptions = {}) {
@@ -98,6 +106,7 @@ export class CpuJsBackend implements Backend {
     const executor: Executor = { codegen: isAllowed, scratch: makeScratch() };
     this.capabilities = capabilitiesOf(codegenNote(isWanted, isAllowed));
     this.pool = new Pool(options.poolBytes);
+    this.overrides = options.overrides === false ? {} : makeOverrides(executor.scratch);
     this.prepare = {
       region: (spec) => new CpuKernel(spec, prepareRegion(spec, executor)),
       matmul: checked((spec) => prepareMatmul(spec, executor)),

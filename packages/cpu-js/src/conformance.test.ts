@@ -1,4 +1,4 @@
-// What every backend must do; see @tenon/conformance. What is special to cpu-js is tested beside it.
+// What every backend must do. What is special to cpu-js is tested beside its code.
 import { describeBackend } from '@tenon/conformance';
 import { cpuJs } from './index.ts';
 

@@ -13,6 +13,15 @@ import type { View } from '../storage.ts';
 export const K_BLOCK = 256;
 export const M_BLOCK = 128;
 export const N_BLOCK = 128;
+/** Packed operands up to this many elements (16 MB) are kept whole; larger ones block by block. */
+export const KEPT_ELEMENTS: number = 2 ** 21;
+/** Scratch for the packed operands and for unrounded results. */
+export const SLOT_A = 200;
+export const SLOT_B = 201;
+export const SLOT_TILE = 202;
+
+/** Up to whole panels. */
+export const roundUp = (n: number): number => (n + 3) & ~3;
 
 /** Packs `count` rows (or columns) of `depth` inner positions into panels of four. */
 export function pack(
@@ -151,7 +160,55 @@ function micro(
   tile[t3 + 3] = tile[t3 + 3]! + c33;
 }
 
-/** One block: packed A at pa times packed B at pb into `tile` (m rows of `stride`). */
+/**
+ * The same from wherever two tables of offsets say, to the start of `to`: row (or column) r at inner position k is
+ * from[offset + rows[firstRow + r] + inner[firstInner + k]].
+ */
+export function packAt(
+  from: View,
+  offset: number,
+  rows: Int32Array,
+  firstRow: number,
+  count: number,
+  inner: Int32Array,
+  firstInner: number,
+  depth: number,
+  to: Float64Array,
+): void {
+  const end = firstInner + depth;
+  const last = firstRow + count - 1;
+  let p = 0;
+  for (let row = firstRow; row <= last; row += 4) {
+    const i0 = offset + rows[row]!;
+    if (row + 3 <= last) {
+      const i1 = offset + rows[row + 1]!;
+      const i2 = offset + rows[row + 2]!;
+      const i3 = offset + rows[row + 3]!;
+      for (let k = firstInner; k < end; k++) {
+        const at = inner[k]!;
+        to[p] = from[(i0 + at) | 0]!;
+        to[p + 1] = from[(i1 + at) | 0]!;
+        to[p + 2] = from[(i2 + at) | 0]!;
+        to[p + 3] = from[(i3 + at) | 0]!;
+        p += 4;
+      }
+    } else {
+      const rest = last + 1 - row;
+      const i1 = rest > 1 ? offset + rows[row + 1]! : i0;
+      const i2 = rest > 2 ? offset + rows[row + 2]! : i0;
+      for (let k = firstInner; k < end; k++) {
+        const at = inner[k]!;
+        to[p] = from[i0 + at]!;
+        to[p + 1] = rest > 1 ? from[i1 + at]! : 0;
+        to[p + 2] = rest > 2 ? from[i2 + at]! : 0;
+        to[p + 3] = 0;
+        p += 4;
+      }
+    }
+  }
+}
+
+/** One block: packed A at pa times packed B at pb into `tile` from `at` (m rows of `stride`). */
 export function multiplyBlock(
   a: Float64Array,
   pa: number,
@@ -161,12 +218,14 @@ export function multiplyBlock(
   n: number,
   depth: number,
   tile: Float64Array,
+  at: number,
   stride: number,
   isFirst: boolean,
 ): void {
   for (let j = 0; j < n; j += 4) {
     for (let i = 0; i < m; i += 4) {
-      micro(a, pa + i * depth, b, pb + j * depth, depth, tile, i * stride + j, stride, isFirst);
+      const t = at + i * stride + j;
+      micro(a, pa + i * depth, b, pb + j * depth, depth, tile, t, stride, isFirst);
     }
   }
 }

@@ -8,20 +8,24 @@ import { CpuKernel, type Run } from '../kernel.ts';
 import { type Epilogue, type Executor, prepareEpilogue } from '../region.ts';
 import { isIdentity } from '../region-plan.ts';
 import { type CpuBuffer, type View, viewOf } from '../storage.ts';
-import { K_BLOCK, M_BLOCK, multiplyBlock, N_BLOCK, pack } from './gemm.ts';
+import {
+  K_BLOCK,
+  KEPT_ELEMENTS,
+  M_BLOCK,
+  multiplyBlock,
+  N_BLOCK,
+  pack,
+  roundUp,
+  SLOT_A,
+  SLOT_B,
+  SLOT_TILE,
+} from './gemm.ts';
 import { multiplyRow, type SkinnyRow } from './skinny.ts';
 
 /** The epilogue's words start here. */
 const EPILOGUE_WORDS = 15;
-/** Packed operands up to this many elements (16 MB) are kept whole; larger ones block by block. */
-const KEPT_ELEMENTS = 2 ** 21;
 /** Columns of a skinny product in one go. */
 const SKINNY_LENGTH = 2048;
-const SLOT_A = 200;
-const SLOT_B = 201;
-const SLOT_TILE = 202;
-
-const roundUp = (n: number): number => (n + 3) & ~3;
 
 /** The epilogue that only stores: C rounded by its own view. */
 function storeEpilogue(spec: MatmulSpec): Epilogue {
@@ -212,7 +216,7 @@ class Product {
         pb = 0;
         pack(this.b, atB + n0 * args[14]! + k0 * args[13]!, args[14]!, args[13]!, n, k, b, 0);
       }
-      multiplyBlock(a, pa, b, pb, m, n, k, tile, stride, k0 === 0);
+      multiplyBlock(a, pa, b, pb, m, n, k, tile, 0, stride, k0 === 0);
     }
     this.epilogue(buffers, args, tile, stride, b0, b1, m0, m0 + m, n0, n0 + n);
   }

@@ -1,0 +1,114 @@
+/**
+ * Ten thousand steps, written as a user would: no dispose, no scope. Live array buffers and the
+ * process's memory stay level over the second half, while many times the budget is allocated.
+ */
+import * as core from '@tenon/core';
+import { type Parameter, type Tensor, tensor, type Variable } from '@tenon/core';
+import { expect } from 'vitest';
+import { settledMemory } from '../host.ts';
+import type { Suite, SuiteContext } from '../suite.ts';
+import { seeded } from '../support.ts';
+
+const STEPS = 10_000;
+/** What a budget is where the collector reclaims and none is set. */
+const PLENTY = 32 * 2 ** 20;
+
+interface Model {
+  readonly parameters: readonly Parameter[];
+  readonly x: Tensor;
+  readonly y: Tensor;
+}
+function model(): Model {
+  const of = (shape: number[], seed: number): Parameter => {
+    const size = shape.reduce((n, m) => n * m, 1);
+    return core.parameter(seeded(size, seed, -0.3, 0.3), { shape });
+  };
+  return {
+    parameters: [of([16, 32], 1), of([32], 2), of([32, 4], 3), of([4], 4)],
+    x: tensor(seeded(64 * 16, 5), { shape: [64, 16] }),
+    y: tensor(seeded(64 * 4, 6), { shape: [64, 4] }),
+  };
+}
+function lossOf({ parameters, x, y }: Model): Tensor {
+  const [w1, b1, w2, b2] = parameters as [Parameter, Parameter, Parameter, Parameter];
+  const h = x.matmul(w1).add(b1).tanh();
+  return h.matmul(w2).add(b2).sub(y).square().mean();
+}
+
+type Update = (parameters: readonly Parameter[]) => void;
+const sgd: Update = (parameters) => {
+  core.noGrad(() => {
+    for (const p of parameters) {
+      p.assign(p.sub((p.grad as Tensor).mul(0.05)));
+      p.grad = null;
+    }
+  });
+};
+function adam(parameters: readonly Parameter[]): Update {
+  const zeros = (): Variable[] => parameters.map((p) => core.variable(core.zerosLike(p)));
+  const [m, v] = [zeros(), zeros()];
+  return () =>
+    core.noGrad(() => {
+      parameters.forEach((p, i) => {
+        const g = p.grad as Tensor;
+        m[i]!.assign(m[i]!.mul(0.9).add(g.mul(0.1)));
+        v[i]!.assign(v[i]!.mul(0.999).add(g.mul(g).mul(0.001)));
+        p.assign(p.sub(m[i]!.mul(0.001).div(v[i]!.sqrt().add(1e-8))));
+        p.grad = null;
+      });
+    });
+}
+
+interface Level {
+  readonly arrayBuffers: number;
+  readonly rss: number;
+  readonly allocated: number;
+}
+async function level(): Promise<Level | null> {
+  const usage = await settledMemory();
+  if (usage === null) return null;
+  return { ...usage, allocated: core.memory().allocatedBytes };
+}
+
+/** Runs the loop and compares memory at half of it with memory at its end. */
+async function checkFlat(
+  { capabilities }: SuiteContext,
+  makeUpdate: (parameters: readonly Parameter[]) => Update,
+  isAsync: boolean,
+): Promise<void> {
+  const state = model();
+  const update = makeUpdate(state.parameters);
+  const first = await lossOf(state).item();
+  let last = lossOf(state);
+  let half: Level | null = null;
+  const start = core.memory().allocatedBytes;
+  for (let step = 0; step < STEPS; step++) {
+    last = lossOf(state);
+    last.backward();
+    update(state.parameters);
+    if (isAsync) await null;
+    if (step === STEPS / 2) half = await level();
+  }
+  const end = await level();
+  expect(await last.item()).toBeLessThan(first / 2);
+  const budget = typeof capabilities.memory === 'number' ? capabilities.memory : PLENTY;
+  expect(core.memory().allocatedBytes - start).toBeGreaterThan(20 * budget);
+  if (half === null || end === null) return;
+  expect(end.rss).toBeLessThan(1.05 * half.rss);
+  // Beyond what pools keep, nothing grows: half a megabyte is eight steps.
+  expect(end.arrayBuffers).toBeLessThan(half.arrayBuffers + 2 ** 19);
+}
+
+export const flatSuite: Suite = {
+  name: 'flat memory',
+  define(context) {
+    context.test(
+      '10,000 steps of SGD without a pause',
+      () => checkFlat(context, () => sgd, false),
+      {
+        needs: ['syncRead'],
+      },
+    );
+    context.test('10,000 steps of Adam, awaiting each', () => checkFlat(context, adam, true));
+  },
+};

@@ -2,8 +2,12 @@ import { expect, test } from 'vitest';
 import { withJsExtensions } from './declarations.ts';
 
 test('relative imports of declarations end in .js', () => {
-  expect(withJsExtensions(`import type { A } from './a.ts';`)).toBe(`import type { A } from './a.js';`);
-  expect(withJsExtensions(`export { b } from "../ops/b.ts";`)).toBe(`export { b } from "../ops/b.js";`);
+  expect(withJsExtensions(`import type { A } from './a.ts';`)).toBe(
+    `import type { A } from './a.js';`,
+  );
+  expect(withJsExtensions(`export { b } from "../ops/b.ts";`)).toBe(
+    `export { b } from "../ops/b.js";`,
+  );
   expect(withJsExtensions(`type Ops = typeof import('./ops.ts');`)).toBe(
     `type Ops = typeof import('./ops.js');`,
   );

@@ -20,7 +20,7 @@ function nodeProcess(): NodeProcess | null {
 
 let collector: (() => void) | null = null;
 /** Collects everything that is unreachable. @returns false where that cannot be asked for */
-export function collectGarbage(): boolean {
+function collectGarbage(): boolean {
   collector ??= host.gc ?? exposed();
   collector?.();
   return collector !== null;

@@ -22,7 +22,7 @@ export type HostArray =
   | Uint32Array<ArrayBuffer>;
 
 /** Host numbers as a dtype lies in a buffer: bool is one int word. */
-export function hostArray(dtype: DType, values: ArrayLike<number>): HostArray {
+function hostArray(dtype: DType, values: ArrayLike<number>): HostArray {
   switch (dtype) {
     case 'f64':
       return Float64Array.from(values);
@@ -49,7 +49,7 @@ export function fromBytes(dtype: DType, bytes: Uint8Array<ArrayBuffer>): HostArr
   }
 }
 /** The launch words of a constant. */
-export function constantBits(dtype: DType, value: number): number[] {
+function constantBits(dtype: DType, value: number): number[] {
   return [...new Int32Array(hostArray(dtype, [value]).buffer)];
 }
 
@@ -72,12 +72,12 @@ export function prepare(backend: Backend, spec: KernelSpec): Kernel {
   return make.call(backend.prepare, spec);
 }
 
-export interface RegionOperand {
+interface RegionOperand {
   readonly dtype: DType;
   readonly strides: readonly number[];
   readonly offset?: number;
 }
-export interface RegionResult extends RegionOperand {
+interface RegionResult extends RegionOperand {
   readonly step: number;
   readonly domain?: 'kept' | 'full';
   readonly alias?: number;
@@ -92,7 +92,7 @@ export interface RegionSample {
   readonly constants?: readonly { readonly dtype: DType; readonly value: number }[];
 }
 
-export function strideClass(stride: number | undefined): StrideClass {
+function strideClass(stride: number | undefined): StrideClass {
   return stride === undefined || stride === 0 ? 0 : stride === 1 ? 1 : 2;
 }
 

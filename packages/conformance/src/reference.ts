@@ -150,7 +150,7 @@ export function* indicesOf(shape: readonly number[]): Generator<number[]> {
 }
 
 /** Position of an index in a dense array. */
-export function positionOf(shape: readonly number[], index: readonly number[]): number {
+function positionOf(shape: readonly number[], index: readonly number[]): number {
   return index.reduce((at, i, axis) => at * shape[axis]! + i, 0);
 }
 

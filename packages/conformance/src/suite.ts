@@ -15,7 +15,7 @@ export interface Skip {
   readonly issue: string;
 }
 
-export interface TestOptions {
+interface TestOptions {
   /** The test runs only where the backend has all of these. */
   readonly needs?: readonly Need[];
   readonly timeout?: number;

@@ -11,9 +11,11 @@ import { kernelSuite } from './suites/kernels.ts';
 import { launchSuite } from './suites/launches.ts';
 import { linalgSuite } from './suites/linalg.ts';
 import { memorySuite } from './suites/memory.ts';
+import { overrideSuite } from './suites/overrides.ts';
 import { primitiveSuite } from './suites/primitives.ts';
 import { randomSuite } from './suites/random.ts';
 import { reductionSuite } from './suites/reductions.ts';
+import { regressionSuite } from './suites/regressions.ts';
 import { scalarSuite } from './suites/scalars.ts';
 import { storageSuite } from './suites/storage.ts';
 import { structureSuite } from './suites/structure.ts';
@@ -37,5 +39,7 @@ export const SUITES: readonly Suite[] = [
   flatSuite,
   compositeSuite,
   compositeGradientSuite,
+  overrideSuite,
   torchSuite,
+  regressionSuite,
 ];

@@ -1,16 +1,6 @@
 /** Small things that many suites need: reading, errors, seeded arrays. */
-import type { DataArray, Tensor } from '@tenon/core';
 import { expect } from 'vitest';
 import { uniforms } from './samples/scalars.ts';
-
-/** Elements as numbers (bools as 0 and 1). */
-export async function read(x: Tensor): Promise<DataArray> {
-  return x.data();
-}
-/** Elements of several tensors. */
-export function readAll(tensors: readonly Tensor[]): Promise<DataArray[]> {
-  return Promise.all(tensors.map((x) => x.data()));
-}
 
 /** Seeded numbers in [low, high), rounded to f32 so that they mean the same in every dtype. */
 export function seeded(count: number, seed: number, low = -2, high = 2): Float32Array<ArrayBuffer> {

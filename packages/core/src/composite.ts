@@ -23,6 +23,7 @@ import { sizeOf } from './shape.ts';
 import { installedOps, Tensor } from './tensor.ts';
 
 export interface CompositeDefinition<A> {
+  /** A backend's override of this name serves it: take a name that core does not have. */
   readonly name: string;
   /** Output types; every check is here. */
   type(inputs: readonly TensorType[], attrs: A): readonly TensorType[];
@@ -42,12 +43,17 @@ export interface CompositeDefinition<A> {
 /** A composite as a function: all outputs in order. */
 export type Composite<A> = (inputs: readonly Tensor[], attrs: A) => readonly Tensor[];
 
+let definitions = 0;
+
 /** Makes a function of a definition. See CompositeDefinition. */
 export function defineComposite<A>(definition: CompositeDefinition<A>): Composite<A> {
-  return (inputs, attrs) => apply(definition, inputs, attrs);
+  // Names are for people and overrides; two definitions may have one name, but no plan in common.
+  const id = `${definition.name}#${definitions++}`;
+  return (inputs, attrs) => apply(id, definition, inputs, attrs);
 }
 
 function apply<A>(
+  id: string,
   definition: CompositeDefinition<A>,
   inputs: readonly Tensor[],
   attrs: A,
@@ -64,7 +70,7 @@ function apply<A>(
   const outputs = library(() =>
     withScope(name, { isGradEnabled: false }, () => [
       ...((isTraced ? null : override(name, inputs, attrs, types)) ??
-        (isTraced ? null : runAsRegion(name, inputs, attrs, decompose)) ??
+        (isTraced ? null : runAsRegion(id, inputs, attrs, decompose)) ??
         decompose(inputs)),
     ]),
   );
@@ -104,7 +110,7 @@ function differentiate(
   const leaves = inputs.map((x, i) => {
     if (!needs[i]) return x;
     const leaf = withScope('backward', { isGradEnabled: true }, () => bind(alias, [x], null));
-    if (leaf.node === null) leaf.node = new GradNode('input', []);
+    if (leaf.node === null || leaf.node.isSpent) leaf.node = new GradNode('input', []);
     return leaf;
   });
   const outputs = withScope('backward', { isGradEnabled: true }, () => decompose(leaves));

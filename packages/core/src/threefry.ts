@@ -31,7 +31,7 @@ export function threefry2x32(
 }
 
 /** A seed as two key words: whole numbers up to 2^53, smaller ones keep their value. */
-export function seedWords(seed: number): [number, number] {
+function seedWords(seed: number): [number, number] {
   return [seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0];
 }
 

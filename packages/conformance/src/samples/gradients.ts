@@ -6,7 +6,7 @@ import * as core from '@tenon/core';
 import { type ScalarName, type Tensor, tensor } from '@tenon/core';
 
 /** One differentiable argument: seeded uniform values. */
-export interface GradientInput {
+interface GradientInput {
   readonly shape: readonly number[];
   /** -2 … 2 by default. */
   readonly low?: number;

@@ -13,7 +13,7 @@ export interface ScalarSample {
 }
 
 /** mulberry32: 32-bit words from a seed. */
-export function words(seed: number): () => number {
+function words(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;
@@ -31,7 +31,7 @@ export function uniforms(seed: number): () => number {
 
 const INF = Number.POSITIVE_INFINITY;
 /** Zeros, infinities, NaN, subnormals, the ends of the range, and numbers where functions turn. */
-export const F32_SPECIALS: readonly number[] = [
+const F32_SPECIALS: readonly number[] = [
   0,
   -0,
   1,
@@ -75,7 +75,7 @@ export const F32_SPECIALS: readonly number[] = [
 ];
 
 /** f32 values: specials, then every exponent with random signs and mantissas. */
-export function floats32(count: number, seed: number): number[] {
+function floats32(count: number, seed: number): number[] {
   const next = words(seed);
   const bits = new Uint32Array(count);
   for (let i = 0; i < count; i++) {
@@ -86,7 +86,7 @@ export function floats32(count: number, seed: number): number[] {
   return [...F32_SPECIALS, ...new Float32Array(bits.buffer)];
 }
 /** Like floats32, in double precision. */
-export function floats64(count: number, seed: number): number[] {
+function floats64(count: number, seed: number): number[] {
   const next = words(seed);
   const bits = new Uint32Array(2 * count);
   for (let i = 0; i < count; i++) {

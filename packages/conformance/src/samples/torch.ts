@@ -120,7 +120,7 @@ export class TorchCall {
 }
 
 /** A golden tensor on a backend. */
-export function tensorOf(golden: GoldenTensor, backend: Backend): Tensor {
+function tensorOf(golden: GoldenTensor, backend: Backend): Tensor {
   const { data, shape, dtype } = golden;
   return tensor(data, { shape, dtype, backend });
 }

@@ -64,7 +64,7 @@ async function flat(tensors: readonly Tensor[]): Promise<number[]> {
 }
 
 /** Checks both orders of one sample. */
-export async function checkGradients(sample: GradientSample): Promise<void> {
+async function checkGradients(sample: GradientSample): Promise<void> {
   const arrays = draw(sample);
   const argument = sample.inputs.map((_, i) => i);
   const f = weighted(sample, 7);

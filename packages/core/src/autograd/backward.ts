@@ -2,7 +2,7 @@
  * Reverse mode: cotangents flow from the roots to the leaves, in falling order of node numbers.
  * Each node is used up as soon as it has run, and each cotangent is freed as soon as it is used.
  */
-import { GradientError } from '../errors.ts';
+import { DTypeError, GradientError } from '../errors.ts';
 import { disown, library, own, type Storage } from '../memory.ts';
 import { scope, withScope } from '../scope.ts';
 import { formatShape, sameShape } from '../shape.ts';
@@ -86,10 +86,14 @@ function step(
   if (rule === null) throw usedUp(name);
   const filled = Array.from(cotangents, (cotangent) => cotangent ?? null);
   const grads = library(() => [...rule(filled, ctx)]);
+  // Held until all are added (one may serve two parents), then those merged into a sum go at once:
+  // a weight used at a hundred time steps must not wait with a hundred gradients.
+  for (const grad of grads) if (grad?.source.kind === 'storage') own(grad.source);
   parents.forEach((edge, i) => {
     const grad = grads[i];
     if (edge !== null && needs[i] && grad) addTo(pending, edge.node, edge.output, grad);
   });
+  for (const grad of grads) if (grad) drop(grad);
 }
 
 /** All nodes that gradients can flow through, the latest first. @throws if one is used up */
@@ -99,10 +103,13 @@ function reachable(
 ): readonly GradNode[] {
   const seen = new Set<GradNode>();
   const stack = roots.flatMap(({ tensor }) => (tensor.node === null ? [] : [tensor.node]));
+  // A used-up node that is older than every target never led to one.
+  let oldest = targets === null ? -1 : Number.POSITIVE_INFINITY;
+  for (const target of targets ?? []) oldest = Math.min(oldest, target.sequence);
   while (stack.length > 0) {
     const node = stack.pop() as GradNode;
     if (seen.has(node)) continue;
-    if (node.isSpent && targets === null) throw usedUp(node.name);
+    if (node.isSpent && node.sequence > oldest) throw usedUp(node.name);
     seen.add(node);
     if (targets?.has(node)) continue;
     for (const edge of node.parents) if (edge !== null) stack.push(edge.node);
@@ -174,6 +181,12 @@ export function backward(tensor: Tensor, options: BackwardOptions = {}): void {
         `got ${formatShape(cotangent.shape)}`,
     );
   }
+  if (cotangent.dtype !== tensor.dtype) {
+    throw new DTypeError(
+      `backward: the gradient must be ${tensor.dtype}, as the tensor, got ${cotangent.dtype} ` +
+        '(use cast)',
+    );
+  }
   const createGraph = options.createGraph ?? false;
   const retainGraph = options.retainGraph ?? createGraph;
   library(() => {
@@ -196,7 +209,9 @@ function unit(tensor: Tensor): Tensor {
 
 function accumulate(parameter: Parameter, grad: Tensor, createGraph: boolean): void {
   const ops = installedOps();
-  const before = parameter.gradient;
+  const held = parameter.gradient;
+  // A gradient that the user disposed of counts as none.
+  const before = held?.source.kind === 'disposed' ? null : held;
   const sum = withScope('backward', { isGradEnabled: createGraph }, () =>
     before === null ? ops.contiguous(grad) : ops.add(before, grad),
   );

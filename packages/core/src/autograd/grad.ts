@@ -31,8 +31,9 @@ function makeLeaves(op: string, inputs: readonly Tensor[]): Tensor[] {
       );
     }
     const leaf = withScope(op, { isGradEnabled: true }, () => bind(alias, [x], null));
-    // Where nothing outside wants a gradient, the leaf still needs a node for gradients to reach.
-    if (leaf.node === null) leaf.node = new GradNode('input', []);
+    // Where nothing outside wants a gradient (or an earlier backward() used it up), the leaf still
+    // needs a node of its own for gradients to reach.
+    if (leaf.node === null || leaf.node.isSpent) leaf.node = new GradNode('input', []);
     return leaf;
   });
 }
@@ -45,9 +46,10 @@ function reachesMore(root: Tensor, targets: ReadonlySet<GradNode>): boolean {
     const node = stack.pop() as GradNode;
     if (seen.has(node)) continue;
     seen.add(node);
-    if (node.leaf !== null) return true;
-    // A target with parents is itself connected to the graph outside.
-    if (targets.has(node) && node.parents.length > 0) return true;
+    // A target with parents is itself connected to the graph outside; another end is a parameter
+    // or the leaf of a grad() around this one that the function closes over.
+    const isEnd = node.parents.length === 0 && !node.isSpent;
+    if (targets.has(node) ? node.parents.length > 0 : isEnd) return true;
     for (const edge of node.parents) if (edge !== null) stack.push(edge.node);
   }
   return false;
@@ -162,7 +164,8 @@ export type CustomBackward = (
 export function customGradient(forward: TensorFunction, backward: CustomBackward): TensorFunction {
   return (...inputs) => {
     const value = withScope('customGradient', { isGradEnabled: false }, () => forward(...inputs));
-    const output = inputs.includes(value) ? installedOps().detach(value) : value;
+    // A handle of its own: what forward returns may be an input or something that it closes over.
+    const output = installedOps().detach(value);
     if (!isTracked(inputs)) return output;
     const saves = { inputs: inputs.map((_, i) => i), output: true };
     track('customGradient', inputs, null, [output], saves, ([g], ctx) => {
@@ -185,7 +188,12 @@ function checkCustom(
     );
   }
   grads.forEach((g, i) => {
-    const { shape } = inputs[i] as Tensor;
+    const { shape, dtype } = inputs[i] as Tensor;
+    if (g !== null && g.dtype !== dtype) {
+      throw new DTypeError(
+        `customGradient: gradient ${i} must be ${dtype}, as the input, got ${g.dtype} (use cast)`,
+      );
+    }
     if (g !== null && formatShape(g.shape) !== formatShape(shape)) {
       throw new GradientError(
         `customGradient: gradient ${i} must have shape ${formatShape(shape)}, ` +

@@ -29,7 +29,8 @@ export function rematerialize(f: TensorFunction): TensorFunction {
     if (edges.length === 0) return result;
     const versions = edges.map(({ node }) => node.leaf?.version ?? 0);
     const node = new GradNode('rematerialize', edges);
-    node.inputs = inputs.map(snapshot);
+    // The random state too: it must outlive a library frame or scope() around this call.
+    node.inputs = [...inputs, ...random.values()].map(snapshot);
     node.backward = ([cotangent], ctx) => {
       checkVersions(edges, versions);
       const args = inputs.map((_, i) => ctx.input(i));

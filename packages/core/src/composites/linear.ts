@@ -10,7 +10,7 @@ import { matmul } from '../ops/linalg.ts';
 import { requireTensor, toFloat } from '../ops/operand.ts';
 import { sum } from '../ops/reduce.ts';
 import { permute, reshape, stopGradient, unsqueeze } from '../ops/shape.ts';
-import { formatShape } from '../shape.ts';
+import { formatShape, sizeOf } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
 
 type Bias = Tensor | null | undefined;
@@ -71,10 +71,7 @@ export function linear(x: Tensor, weight: Tensor, bias?: Bias): Tensor {
   return library(() => {
     const input = toFloat(x);
     requireOneDType('linear', input, weight);
-    const rows = reshape(input, [
-      x.size / (weight.shape[1] as number) || 0,
-      weight.shape[1] as number,
-    ]);
+    const rows = reshape(input, [sizeOf(x.shape.slice(0, -1)), weight.shape[1] as number]);
     const operands = bias ? [rows, weight, bias] : [rows, weight];
     const y = linearComposite(operands, { hasBias: Boolean(bias) })[0] as Tensor;
     return reshape(y, [...x.shape.slice(0, -1), out]);

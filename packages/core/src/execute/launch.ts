@@ -1,10 +1,11 @@
 /** What every lowering needs: outputs, storages, launching a region over tensors. */
 import type { TensorType } from '../backend.ts';
-import { TraceError } from '../errors.ts';
+import { DisposedError, TraceError } from '../errors.ts';
 import { launch, prepareRegion, type Region } from '../graph/region.ts';
 import { denseLayout } from '../layout.ts';
 import type { Storage } from '../memory.ts';
 import type { Runtime } from '../runtime.ts';
+import { formatShape } from '../shape.ts';
 import { Tensor } from '../tensor.ts';
 
 /** A dense output with undefined contents. */
@@ -21,6 +22,9 @@ export function storageOf(tensor: Tensor): Storage {
       `${source.op}: its result is a traced value, which has no elements yet: ` +
         'read it after the traced function has returned it',
     );
+  }
+  if (source.kind === 'disposed') {
+    throw new DisposedError(`this tensor ${formatShape(tensor.shape)} was disposed`);
   }
   throw new Error(`execute: a ${source.kind} has no storage`);
 }

@@ -34,9 +34,9 @@ const plans = new WeakMap<Runtime, Map<string, Plan | null>>();
 /** Sizes and strides are part of the key, so a program with ever-new shapes would grow it. */
 const MAX_PLANS = 2000;
 
-/** Runs `fn` as one region, or gives null where it is not one. `name` and attrs stand for fn. */
+/** Runs `fn` as one region, or gives null where it is not one. `id` and attrs stand for fn. */
 export function runAsRegion(
-  name: string,
+  id: string,
   inputs: readonly Tensor[],
   attrs: unknown,
   fn: (inputs: readonly Tensor[]) => readonly Tensor[],
@@ -47,7 +47,8 @@ export function runAsRegion(
     known = new Map();
     plans.set(runtime, known);
   }
-  const key = `${name}|${attrsKey(attrs)}${inputs.map(inputKey).join('')}`;
+  const key = planKey(id, inputs, attrs);
+  if (key === null) return null;
   let plan = known.get(key);
   if (plan === undefined) {
     plan = makePlan(runtime, trace(inputs, fn));
@@ -56,15 +57,32 @@ export function runAsRegion(
   return plan === null ? null : run(runtime, plan, inputs);
 }
 
-function attrsKey(attrs: unknown): string {
-  return attrs === null ? '' : JSON.stringify(attrs, nonFinite);
+/** Null where attrs are more than plain data (functions, maps, tensors): no text stands for them. */
+function planKey(id: string, inputs: readonly Tensor[], attrs: unknown): string | null {
+  let isPlain = true;
+  const plain = (_name: string, value: unknown): unknown => {
+    if (typeof value === 'number') return exactNumber(value);
+    if (!isPlainData(value)) isPlain = false;
+    return isPlain ? value : null;
+  };
+  const text = attrs === null ? '' : JSON.stringify(attrs, plain);
+  return isPlain ? `${id}|${text}${inputs.map(inputKey).join('')}` : null;
 }
-/** JSON knows no ∞ and NaN: both would read null. */
-function nonFinite(_name: string, value: unknown): unknown {
-  return typeof value === 'number' && !Number.isFinite(value) ? String(value) : value;
+/** JSON knows no ∞, NaN and -0. */
+function exactNumber(value: number): number | string {
+  return Number.isFinite(value) && !Object.is(value, -0) ? value : `#${exactText(value)}`;
+}
+function exactText(value: number): string {
+  return Object.is(value, -0) ? '-0' : String(value);
+}
+function isPlainData(value: unknown): boolean {
+  if (typeof value === 'object' && value !== null) {
+    return Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype;
+  }
+  return typeof value !== 'function' && typeof value !== 'bigint' && typeof value !== 'symbol';
 }
 function inputKey({ source, layout, dtype }: Tensor): string {
-  const what = source.kind === 'constant' ? `=${source.value}` : source.kind.charAt(0);
+  const what = source.kind === 'constant' ? `=${exactText(source.value)}` : source.kind.charAt(0);
   return `|${dtype}${what}${layout.shape.join()};${layout.strides.join()};${layout.offset}`;
 }
 
@@ -196,7 +214,7 @@ class RegionBuilder {
   #operand(read: Read, domain: 'kept' | 'full', isReduced: boolean): number | null {
     const { source, layout, dtype } = read;
     if (source.kind === 'constant') {
-      const key = `${dtype}=${Object.is(source.value, -0) ? '-0' : source.value}`;
+      const key = `${dtype}=${exactText(source.value)}`;
       return this.#once(key, () => {
         this.#constants.push({ dtype, value: source.value });
         return { op: 'const', index: this.#constants.length - 1, dtype };

@@ -128,8 +128,11 @@ export function launch(
     return;
   }
   const workspace = runtime.memory.scratch(bytes);
-  buffers.push(workspace.use());
-  runtime.launches++;
-  runtime.backend.launch(kernel, buffers, args);
-  runtime.memory.free(workspace);
+  try {
+    buffers.push(workspace.use());
+    runtime.launches++;
+    runtime.backend.launch(kernel, buffers, args);
+  } finally {
+    runtime.memory.free(workspace);
+  }
 }

@@ -9,7 +9,7 @@ import { checkShape, formatShape, type Shape, sizeOf } from '../shape.ts';
 import { IOTA } from '../source.ts';
 import { type NestedArray, type Parameter, Tensor, type Variable } from '../tensor.ts';
 import { add, equal, mul } from './elementwise.ts';
-import { castTo, constant } from './operand.ts';
+import { castTo, constant, requireHeld } from './operand.ts';
 import { unsqueeze } from './shape.ts';
 import { parameterOf, variableOf } from './state.ts';
 
@@ -134,9 +134,13 @@ function toWords(
     case 'f64':
       return values instanceof Float64Array ? values : Float64Array.from(values);
     case 'u32':
-      return values instanceof Uint32Array ? values : Uint32Array.from(values);
+      return values instanceof Uint32Array
+        ? values
+        : checkedIntegers(values, Uint32Array.from(values), dtype);
     case 'i32':
-      return values instanceof Int32Array ? values : checkedIntegers(values);
+      return values instanceof Int32Array
+        ? values
+        : checkedIntegers(values, Int32Array.from(values), dtype);
     case 'bool':
       return Int32Array.from(values, (value) => (value === 0 ? 0 : 1));
     default:
@@ -144,11 +148,14 @@ function toWords(
   }
 }
 /** Nothing is rounded in silence: 0.5 or 2^31 as i32 is an error. */
-function checkedIntegers(values: ArrayLike<number>): Int32Array {
-  const out = Int32Array.from(values);
+function checkedIntegers<T extends Int32Array | Uint32Array>(
+  values: ArrayLike<number>,
+  out: T,
+  dtype: DType,
+): T {
   for (let i = 0; i < out.length; i++) {
     if (out[i] !== values[i]) {
-      throw new ValueError(`tensor: element ${i} is ${values[i]}, which i32 cannot hold`);
+      throw new ValueError(`tensor: element ${i} is ${values[i]}, which ${dtype} cannot hold`);
     }
   }
   return out;
@@ -167,6 +174,7 @@ export function parameter(data: TensorData | Tensor, options: TensorOptions = {}
 export function full(shape: Shape, value: number | boolean, options: CreateOptions = {}): Tensor {
   checkShape('full', shape);
   const dtype = options.dtype ?? (typeof value === 'boolean' ? 'bool' : 'f32');
+  requireHeld('full', Number(value), dtype);
   return constant(runtimeFor(options.backend), Number(value), shape, dtype);
 }
 export function zeros(shape: Shape, options: CreateOptions = {}): Tensor {
@@ -207,6 +215,9 @@ export function arange(...args: (number | CreateOptions | undefined)[]): Tensor 
   const dtype = options.dtype ?? (isWhole ? 'i32' : 'f32');
   const runtime = runtimeFor(options.backend);
   if (isWhole && isInteger(dtype)) {
+    for (const end of size > 0 ? [from, from + (size - 1) * step] : []) {
+      requireHeld('arange', end, dtype);
+    }
     return new Tensor(runtime, IOTA, new Layout([size], [step], from), dtype);
   }
   const index = castTo(new Tensor(runtime, IOTA, new Layout([size], [1], 0), 'i32'), dtype);

@@ -59,8 +59,8 @@ export function round(x: Tensor): Tensor {
   const rest = sub(x, below);
   const isOdd = notEqual(fmod(below, 2), 0);
   const isUp = logicalOr(greater(rest, 0.5), logicalAnd(equal(rest, 0.5), isOdd));
-  // Where x is already whole (or infinite) it is returned as it is, with the sign of its zero.
-  return where(equal(below, x), x, where(isUp, add(below, 1), below));
+  // Whole (and infinite) x stay as they are; -(-b - 1) is b + 1 with -0 where b is -1, as IEEE has it.
+  return where(equal(below, x), x, where(isUp, neg(sub(neg(below), 1)), below));
 }
 /** e^x */
 export function exp(x: Tensor): Tensor {
@@ -222,7 +222,8 @@ export function div(a: TensorLike, b: TensorLike): Tensor {
 }
 /** ⌊a / b⌋; integers stay integers, and x / 0 is 0 for them. */
 export function floorDivide(a: TensorLike, b: TensorLike): Tensor {
-  const [x, y] = unify('floorDivide', [a, b]) as [Tensor, Tensor];
+  const operands = isBool(a) && isBool(b) ? unify('floorDivide', [a, b], 'i32') : [a, b];
+  const [x, y] = unify('floorDivide', operands) as [Tensor, Tensor];
   if (!isInteger(x.dtype)) return floor(div(x, y));
   const quotient = bind(BINARY.div, [x, y], null);
   const rest = sub(x, mul(quotient, y));

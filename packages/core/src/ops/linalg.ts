@@ -3,7 +3,7 @@ import { bind } from '../bind.ts';
 import { promote } from '../dtype.ts';
 import { DTypeError, ShapeError } from '../errors.ts';
 import { matmul as matmulPrimitive } from '../primitives/matmul.ts';
-import { broadcastShapes, formatShape } from '../shape.ts';
+import { broadcastShapes, formatShape, sizeOf } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
 import { mul } from './elementwise.ts';
 import { castTo, expandTo, requireTensor } from './operand.ts';
@@ -42,7 +42,7 @@ export function matmul(a: Tensor, b: Tensor): Tensor {
 function product(a: Tensor, b: Tensor): Tensor {
   // Many rows against one matrix are one product: no batch axis to walk.
   if (b.rank === 2 && a.rank > 2 && a.layout.isDense) {
-    const rows = reshape(a, [-1, a.shape[a.rank - 1] as number]);
+    const rows = reshape(a, [sizeOf(a.shape.slice(0, -1)), a.shape[a.rank - 1] as number]);
     const flat = bind(matmulPrimitive, [rows, b], null);
     return reshape(flat, [...a.shape.slice(0, -1), b.shape[1] as number]);
   }

@@ -1,7 +1,7 @@
 /** From what a user may pass to what primitives take: broadcast, promoted tensors. */
 import { runtimeFor } from '../backends.ts';
 import { bind } from '../bind.ts';
-import { type DType, isFloat, promote } from '../dtype.ts';
+import { type DType, isFloat, isInteger, promote } from '../dtype.ts';
 import { DTypeError, ValueError } from '../errors.ts';
 import { denseLayout } from '../layout.ts';
 import { cast as castPrimitive } from '../primitives/unary.ts';
@@ -17,21 +17,32 @@ export function constant(runtime: Runtime, value: number, shape: Shape, dtype: D
   return new Tensor(runtime, source, denseLayout(shape), dtype);
 }
 
+/** Nothing is rounded in silence. @throws ValueError for 0.5 or 2^31 as i32 */
+export function requireHeld(op: string, value: number, dtype: DType): void {
+  if (isInteger(dtype) && !Object.is(representable(dtype, value) + 0, value + 0)) {
+    throw new ValueError(`${op}: ${value} is not a value that ${dtype} can hold (ask for f32)`);
+  }
+}
+
 export function castTo(x: Tensor, dtype: DType): Tensor {
   if (x.dtype === dtype) return x;
   if (x.source.kind === 'constant' && x.node === null) {
-    return constant(x.runtime, castValue(x.source.value, dtype), x.shape, dtype);
+    return constant(x.runtime, castValue(x.source.value, x.dtype, dtype), x.shape, dtype);
   }
   return bind(castPrimitive, [x], { dtype });
 }
 
-/** The value that a cast gives: truncated and saturated for integers, NaN → 0. */
-function castValue(value: number, dtype: DType): number {
+/** The value that a cast gives: floats truncated and saturated for integers, NaN → 0. */
+function castValue(value: number, from: DType, dtype: DType): number {
   if (dtype === 'bool') return value === 0 ? 0 : 1;
   if (isFloat(dtype)) return value;
-  if (Number.isNaN(value)) return 0;
-  const [least, greatest] = dtype === 'u32' ? [0, 2 ** 32 - 1] : [-(2 ** 31), 2 ** 31 - 1];
+  // Between integers the bits stay, as on the backends; constant() wraps.
+  if (Number.isNaN(value) || isInteger(from)) return value;
+  const [least, greatest] = integerRange(dtype);
   return Math.min(Math.max(Math.trunc(value), least), greatest);
+}
+function integerRange(dtype: DType): [number, number] {
+  return dtype === 'u32' ? [0, 2 ** 32 - 1] : [-(2 ** 31), 2 ** 31 - 1];
 }
 
 export function expandTo(x: Tensor, shape: Shape): Tensor {
@@ -63,8 +74,9 @@ function describe(value: unknown): string {
 /** The dtype a number meets a tensor in: the tensor's, unless it cannot hold the number. */
 function weakDType(value: number | boolean, dtype: DType): DType {
   if (typeof value === 'boolean' || isFloat(dtype)) return dtype;
-  if (!Number.isInteger(value)) return 'f32';
-  return dtype === 'bool' ? 'i32' : dtype;
+  const whole = dtype === 'bool' ? 'i32' : dtype;
+  const [least, greatest] = integerRange(whole);
+  return Number.isInteger(value) && value >= least && value <= greatest ? whole : 'f32';
 }
 
 /** The dtype that operands meet in. @throws DTypeError for i32 with u32 */

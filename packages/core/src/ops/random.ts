@@ -24,6 +24,7 @@ import {
   floor,
   less,
   log,
+  maximum,
   mul,
   neg,
   sqrt,
@@ -292,8 +293,9 @@ export function categorical(
   return noGrad(() =>
     library(() => {
       const u = rand(shape, { backend: logits.backend, ...options });
-      // u = 0 would give -∞: the least positive step instead.
-      const noise = neg(log(neg(log(add(u, 2 ** -25)))));
+      // u = 0 would give -∞: half the least step instead. Not added: 1 - 2^-24 would become 1, and
+      // its +∞ would draw classes of probability 0.
+      const noise = neg(log(neg(log(maximum(u, 2 ** -25)))));
       const scores = add(expandTo(unsqueeze(logits, -2), shape), noise);
       return argMax(scores, -1);
     }),

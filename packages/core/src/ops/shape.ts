@@ -20,7 +20,7 @@ import {
   sizeOf,
 } from '../shape.ts';
 import type { Range, Tensor } from '../tensor.ts';
-import { castTo, expandTo, requireTensor } from './operand.ts';
+import { castTo, expandTo, requireHeld, requireTensor } from './operand.ts';
 
 /** Another shape of the same size; one size may be -1. A view where strides allow, else a copy. */
 export function reshape(x: Tensor, shape: Shape): Tensor {
@@ -140,6 +140,11 @@ function resolveRange(size: number, range: Range): [number, number, number] {
   const [first, last, step = 1] = range;
   if (!Number.isInteger(step) || step === 0)
     throw new ValueError(`slice: step must not be 0, got ${step}`);
+  for (const bound of [first ?? 0, last ?? 0]) {
+    if (!Number.isInteger(bound) && Math.abs(bound) !== Number.POSITIVE_INFINITY) {
+      throw new ValueError(`slice: bounds must be whole numbers, got ${bound}`);
+    }
+  }
   const [low, high] = step > 0 ? [0, size] : [-1, size - 1];
   const clamp = (i: number): number => Math.min(Math.max(i < 0 ? i + size : i, low), high);
   const start = first === null || first === undefined ? (step > 0 ? 0 : size - 1) : clamp(first);
@@ -152,7 +157,8 @@ export function narrow(x: Tensor, axis: number, start: number, length: number): 
   const at = normalizeAxis('narrow', axis, x.rank);
   const size = x.shape[at] as number;
   const from = start < 0 ? start + size : start;
-  if (from < 0 || length < 0 || from + length > size) {
+  const isWhole = Number.isInteger(from) && Number.isInteger(length);
+  if (!isWhole || from < 0 || length < 0 || from + length > size) {
     throw new ShapeError(
       `narrow: [${start}, ${start + length}) is outside axis ${at} of ${formatShape(x.shape)}`,
     );
@@ -228,6 +234,7 @@ export function pad(x: Tensor, padding: readonly (readonly [number, number])[], 
   const low = padding.map((pair) => Math.max(0, pair[0]));
   const high = padding.map((pair) => Math.max(0, pair[1]));
   if (low.every((n) => n === 0) && high.every((n) => n === 0)) return cut;
+  requireHeld('pad', value, x.dtype);
   return bind(padPrimitive, [cut], { low, high, value });
 }
 

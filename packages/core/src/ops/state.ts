@@ -17,6 +17,8 @@ import { Parameter, type Tensor, Variable } from '../tensor.ts';
 function takeOver(value: Tensor): Storage {
   const { source, layout } = value;
   if (source.kind === 'storage' && layout.isDense && source.byteLength <= 8 * layout.size) {
+    // A disposed value is refused before anything changes.
+    if (source.isFreed) source.use();
     own(source);
     return source;
   }
@@ -93,6 +95,11 @@ export function setGradient(parameter: Parameter, value: Tensor | null): void {
     throw new GradientError(
       `grad: must have the parameter's shape ${formatShape(parameter.shape)}, ` +
         `got ${formatShape(value.shape)}`,
+    );
+  }
+  if (value !== null && value.dtype !== parameter.dtype) {
+    throw new DTypeError(
+      `grad: must be ${parameter.dtype}, as the parameter, got ${value.dtype} (use cast)`,
     );
   }
   ownGradient(parameter, value);

@@ -14,7 +14,7 @@ import {
   type VjpContext,
 } from '../primitive.ts';
 import type { ReduceName } from '../scalars.ts';
-import { formatShape, reducedShape } from '../shape.ts';
+import { formatShape, reducedShape, sizeOf } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
 import { requireNumeric } from './rules.ts';
 
@@ -70,7 +70,9 @@ const toOthers: Derivative<ReduceAttrs> = {
     const order = [...kept, ...axes];
     const back = order.map((_, axis) => order.indexOf(axis));
     const permuted = ops.permute(x, order);
-    const rows = ops.reshape(permuted, [...kept.map((axis) => x.shape[axis] as number), -1]);
+    const sizes = [kept, axes].map((list) => list.map((axis) => x.shape[axis] as number));
+    const [keptSizes, reducedSizes] = sizes as [number[], number[]];
+    const rows = ops.reshape(permuted, [...keptSizes, sizeOf(reducedSizes)]);
     const before = ops.cumProd(rows, -1, { exclusive: true });
     const after = ops.flip(ops.cumProd(ops.flip(rows, -1), -1, { exclusive: true }), -1);
     const others = ops.reshape(ops.mul(before, after), permuted.shape);

@@ -3,7 +3,7 @@
  * starts as a name in scalars.ts; this table is then incomplete and does not compile.
  */
 import type { TensorType } from '../backend.ts';
-import { type DType, isFloat } from '../dtype.ts';
+import type { DType } from '../dtype.ts';
 import {
   type Derivative,
   type MapPrimitive,
@@ -115,8 +115,3 @@ export const copy: MapPrimitive<null> = {
   type: ([x]) => x as TensorType,
   derivative: { kind: 'linear', transpose: (_ops, g) => g },
 };
-
-/** Whether gradients flow into a tensor of this dtype. */
-export function isDifferentiable(dtype: DType): boolean {
-  return isFloat(dtype);
-}

@@ -1,7 +1,9 @@
 /**
- * convInputGrad (and convTranspose), mostly with a stride: weightᵀ [C/G·K, O/G] times g [O/G, P], each block
- * of the product added into a padded image of doubles while it is still in cache. The decomposition
- * stores the whole product, K times the input, copies it once and folds it axis by axis.
+ * convInputGrad (and convTranspose), mostly with a stride: weightᵀ [C/G·K, O/G] times g [O/G, P],
+ * each block of the product added into a padded image of doubles while it is still in cache. The
+ * decomposition stores the product, K times the input, copies it once and folds it axis by axis.
+ * 8x64x56x56, 3x3 stride 2, 128 out: 171 ms and 6 MB against 193 and 44 MB; convTranspose2d
+ * 8x64x28x28 to 32, 4x4 stride 2: 80 ms and 3 MB against 97 and 34 MB.
  * Buffers: g [N, O, P…], weight [O, C/G, K…], out [N, C, …]. Words: see convWords.
  */
 import type { FusedSpec, Override } from '@tenon/core';

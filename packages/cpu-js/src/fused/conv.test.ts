@@ -48,6 +48,18 @@ const CASES: readonly Case[] = [
     weight: [4, 2, 4, 2],
     options: { padding: 'same' },
   },
+  {
+    name: '2x2, same: padded behind',
+    x: [2, 2, 6, 5],
+    weight: [4, 2, 2, 2],
+    options: { padding: 'same' },
+  },
+  {
+    name: 'blocks over three images',
+    x: [7, 2, 13, 13],
+    weight: [4, 2, 3, 3],
+    options: { padding: 1 },
+  },
   { name: 'stride', x: [2, 3, 9, 10], weight: [4, 3, 3, 3], options: { stride: 2, padding: 1 } },
   { name: 'uneven stride', x: [1, 2, 11, 8], weight: [4, 2, 2, 3], options: { stride: [3, 2] } },
   { name: 'gaps', x: [1, 2, 11, 8], weight: [4, 2, 1, 2], options: { stride: [3, 4] } },
@@ -289,6 +301,19 @@ describe('conv and its gradients', () => {
       expect(both[0]!.forward).toEqual(['conv']);
       expect(both[0]!.y.some(Number.isNaN)).toBe(true);
       expect(both[0]!.y).toEqual(both[1]!.y);
+    }
+  });
+
+  test('sums of nothing but -0 are 0, as sums that start from 0 are', () => {
+    const inputs = (inner: number): { shape: number[]; data: Float64Array }[] => [
+      { shape: [1, 2, 4, 4], data: new Float64Array(32) },
+      { shape: [4, inner, 3, 3], data: new Float64Array(36 * inner).fill(-1) },
+    ];
+    for (const groups of [1, 2]) {
+      const fn = (...[a, w]: Tensor[]): Tensor => conv2d(a!, w!, { groups });
+      const { y, forward } = run(fused, 'f32', inputs(2 / groups), fn, (n) => numbers(n, 3));
+      expect(forward).toEqual(['conv']);
+      expect(y).toEqual(new Float32Array(16));
     }
   });
 

@@ -1,7 +1,7 @@
 /**
- * Convolutions too thin for a product of 4x4 tiles: one output channel a group, or one input channel
- * and few outputs (depthwise). Each output row is added up tap by tap in a row of doubles; 3x3
- * windows in one go. In the order of the decomposition: blocks of K_BLOCK taps, each from zero.
+ * Convolutions too thin for a product of 4x4 tiles: one output channel a group, or one input
+ * channel and few outputs (depthwise). Each output row is added up tap by tap in a row of doubles;
+ * 3x3 windows in one go. In the order of the decomposition: blocks of K_BLOCK taps, each from zero.
  */
 import type { Scratch } from '../codegen.ts';
 import { K_BLOCK, SLOT_A, SLOT_TILE } from '../kernels/gemm.ts';

@@ -66,7 +66,7 @@ function grown(table: Int32Array<ArrayBuffer>, length: number): Int32Array<Array
   return table.length >= length ? table : new Int32Array(length);
 }
 
-/** One convolution's numbers, read from launch words. Kept and refilled: launches allocate nothing. */
+/** One convolution's numbers, read from launch words. Refilled: launches allocate nothing. */
 export class Geometry {
   batch = 0;
   groups = 0;

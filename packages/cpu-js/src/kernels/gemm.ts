@@ -161,8 +161,8 @@ function micro(
 }
 
 /**
- * The same from wherever two tables of offsets say, to the start of `to`: row (or column) r at inner position k is
- * from[offset + rows[firstRow + r] + inner[firstInner + k]].
+ * The same from wherever two tables of offsets say, to the start of `to`: row (or column) r at
+ * inner position k is from[offset + rows[firstRow + r] + inner[firstInner + k]].
  */
 export function packAt(
   from: View,

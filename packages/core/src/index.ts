@@ -326,6 +326,10 @@ export type {
 export type { ReduceName, ScalarName } from './scalars.ts';
 export { SCALARS } from './scalars.ts';
 
+// Attributes of composites that a backend may override
+export type { ConvAttrs, ConvGradAttrs } from './composites/convolution.ts';
+export type { AvgPoolGradAttrs, MaxPoolAttrs, PoolAttrs } from './composites/pooling.ts';
+
 // Memory
 export { memory, scope, tick } from './lifetime.ts';
 export type { MemoryReport } from './working-set.ts';

@@ -27,7 +27,7 @@ export type Factor = Tensor | number | null;
 /* Written as methods, whose parameters TypeScript compares both ways: a row keeps its own attrs
    type and still fits where primitives of any attrs are handled. */
 export type PartialRule<A> = { rule(ops: Ops, ctx: VjpContext<A>): Factor }['rule'];
-export type TransposeRule<A> = { rule(ops: Ops, g: Tensor, ctx: VjpContext<A>): Tensor }['rule'];
+type TransposeRule<A> = { rule(ops: Ops, g: Tensor, ctx: VjpContext<A>): Tensor }['rule'];
 
 export type Derivative<A> =
   | { readonly kind: 'none' }

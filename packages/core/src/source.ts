@@ -6,7 +6,7 @@
 import type { Storage } from './memory.ts';
 
 /** Every element is `value`. */
-export interface Constant {
+interface Constant {
   readonly kind: 'constant';
   readonly value: number;
 }
@@ -15,13 +15,13 @@ export interface Iota {
   readonly kind: 'iota';
 }
 /** A value of a trace. `id` is its number there. */
-export interface Traced {
+interface Traced {
   readonly kind: 'traced';
   readonly id: number;
   /** The op that made it, for error messages. */
   readonly op: string;
 }
-export interface Disposed {
+interface Disposed {
   readonly kind: 'disposed';
 }
 export type Source = Storage | Constant | Iota | Traced | Disposed;

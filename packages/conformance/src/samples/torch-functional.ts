@@ -365,6 +365,12 @@ const attention: TorchOp = (call) => {
   ];
 };
 
+/** The golden makers' own: softmax(q·kᵀ/√d)·v, since this PyTorch has no public function for it. */
+const plainAttention: TorchOp = ({ sample, inputs }) => {
+  const [q, k, v] = inputs as readonly [Tensor, Tensor, Tensor];
+  return scaledDotProductAttention(q, k, v, { causal: sample.variant === 'causal' });
+};
+
 function functional(ops: TorchOps): TorchOps {
   return Object.fromEntries(Object.entries(ops).map(([name, op]) => [`nn.functional.${name}`, op]));
 }
@@ -373,6 +379,7 @@ function functional(ops: TorchOps): TorchOps {
 export const TORCH_FUNCTIONAL: Readonly<Record<string, TorchOps>> = {
   activation: {
     ...functional({ ...ACTIVATIONS, _scaled_dot_product_attention: attention }),
+    attention: plainAttention,
     softmax: (call) => softmax(call.tensor(0), call.number(1, 'dim')),
     log_softmax: (call) => logSoftmax(call.tensor(0), call.number(1, 'dim')),
   },

@@ -64,7 +64,7 @@ function range(from: number, to: number): number[] {
 }
 
 /** y[n, o, w] = Σ x[n, c, w·stride + k·dilation - low] · weight[o, c, k] */
-export const conv: Composite<ConvAttrs> = defineComposite<ConvAttrs>({
+const conv: Composite<ConvAttrs> = defineComposite<ConvAttrs>({
   name: 'conv',
   type: ([x, weight], attrs) => {
     const [input, w] = [x as TensorType, weight as TensorType];
@@ -101,7 +101,7 @@ export const conv: Composite<ConvAttrs> = defineComposite<ConvAttrs>({
 });
 
 /** The transpose of conv in x: from (g [N, O, W…], weight) to [N, C, S…]. Also convTranspose. */
-export const convInputGrad: Composite<ConvGradAttrs> = defineComposite<ConvGradAttrs>({
+const convInputGrad: Composite<ConvGradAttrs> = defineComposite<ConvGradAttrs>({
   name: 'convInputGrad',
   type: ([g, weight], attrs) => {
     const [cotangent, w] = [g as TensorType, weight as TensorType];
@@ -179,7 +179,7 @@ function foldedProduct(ops: Ops, g: Tensor, weight: Tensor, attrs: ConvGradAttrs
 }
 
 /** The transpose of conv in the weight: from (x, g [N, O, W…]) to [O, C/G, K…]. */
-export const convWeightGrad: Composite<ConvGradAttrs> = defineComposite<ConvGradAttrs>({
+const convWeightGrad: Composite<ConvGradAttrs> = defineComposite<ConvGradAttrs>({
   name: 'convWeightGrad',
   type: ([x, g], { groups, kernel }) => {
     const [input, cotangent] = [x as TensorType, g as TensorType];

@@ -13,7 +13,7 @@ import { formatShape, reducedShape, type Shape, sameShape, sizeOf } from '../sha
 import type { Tensor } from '../tensor.ts';
 
 /** Plain data. Weight and bias are optional inputs, in this order. */
-export interface NormalizeAttrs {
+interface NormalizeAttrs {
   /** Axes of the statistics. */
   readonly axes: readonly number[];
   readonly eps: number;
@@ -110,7 +110,7 @@ const normalizeGrad = defineComposite<NormalizeAttrs>({
 });
 
 /** (x, weight?, bias?) → y, mean, 1/√(variance + eps), variance. */
-export const normalize: Composite<NormalizeAttrs> = defineComposite<NormalizeAttrs>({
+const normalize: Composite<NormalizeAttrs> = defineComposite<NormalizeAttrs>({
   name: 'normalize',
   type: ([x], attrs) => {
     const statistics = statisticsType(x as TensorType, attrs);

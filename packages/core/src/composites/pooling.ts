@@ -85,7 +85,7 @@ const maxPoolGrad = defineComposite<{ readonly input: Shape }>({
 });
 
 /** The largest element of each window; NaN if any is. Its gradient goes to the first of them. */
-export const maxPool: Composite<MaxPoolAttrs> = defineComposite<MaxPoolAttrs>({
+const maxPool: Composite<MaxPoolAttrs> = defineComposite<MaxPoolAttrs>({
   name: 'maxPool',
   type: ([x], attrs) => {
     const type = pooledType(x as TensorType, attrs);
@@ -139,7 +139,7 @@ function firstIndex(ops: Ops, windows: Tensor, y: Tensor, x: Tensor, attrs: Pool
   return ops.min(ops.where(isLargest, positions, size), windowAxes(windows, attrs));
 }
 
-interface AvgPoolGradAttrs extends PoolAttrs {
+export interface AvgPoolGradAttrs extends PoolAttrs {
   readonly input: Shape;
 }
 /** The transpose of avgPool. */
@@ -185,7 +185,7 @@ function spreadAxes(ops: Ops, g: Tensor, sizes: Shape, attrs: PoolAttrs): Tensor
 }
 
 /** Sums of windows over divisors: (x, divisor of the result's shape, usually expanded). */
-export const avgPool: Composite<PoolAttrs> = defineComposite<PoolAttrs>({
+const avgPool: Composite<PoolAttrs> = defineComposite<PoolAttrs>({
   name: 'avgPool',
   type: ([x], attrs) => [pooledType(x as TensorType, attrs)],
   decompose: (ops, inputs, attrs) => {

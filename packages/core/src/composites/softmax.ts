@@ -8,7 +8,7 @@ import type { Ops } from '../ops.ts';
 import { normalizeAxis } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
 
-export interface SoftmaxAttrs {
+interface SoftmaxAttrs {
   readonly axis: number;
 }
 const KEEP = { keepDims: true } as const;

@@ -3,11 +3,11 @@
  * decomposition folds axis by axis, with a tensor in between. 3x3 stride 2 of 8x64x56x56: 5.8 ms
  * and 8 MB against 12.8 and 25 MB. Buffers: g, divisor, out. Words: see poolWords.
  */
-import type { Override } from '@tenon/core';
+import type { AvgPoolGradAttrs, Override } from '@tenon/core';
 import type { Scratch } from '../codegen.ts';
 import { CpuKernel } from '../kernel.ts';
 import { type CpuBuffer, type View, viewOf } from '../storage.ts';
-import { type PoolAttrs, poolSupports, poolWords, Window } from './pool-window.ts';
+import { poolSupports, poolWords, Window } from './pool-window.ts';
 
 const SLOT_ROW = 212;
 const SLOT_PLANE = 213;
@@ -44,10 +44,6 @@ function spread(g: View, divisor: View, out: View, window: Window, scratch: Scra
     const base = plane * elements;
     for (let i = 0; i < elements; i++) out[(base + i) | 0] = sums[i]!;
   }
-}
-
-interface AvgPoolGradAttrs extends PoolAttrs {
-  readonly input: readonly number[];
 }
 
 function isTiled({ kernel, stride, dilation, counts, input }: AvgPoolGradAttrs): boolean {

@@ -5,7 +5,7 @@
  * against 63 ms. Depthwise 8x64x56x56: 13 against 30 ms.
  * Buffers: x [N, C, …], g [N, O, P…], out [O, C/G, K…]. Words: see convWords.
  */
-import type { FusedSpec, Override } from '@tenon/core';
+import type { ConvAttrs, FusedSpec, Override } from '@tenon/core';
 import type { Scratch } from '../codegen.ts';
 import { CpuKernel } from '../kernel.ts';
 import {
@@ -22,14 +22,7 @@ import {
 } from '../kernels/gemm.ts';
 import { type CpuBuffer, type View, viewOf } from '../storage.ts';
 import { directWeightGrad, isThin } from './direct.ts';
-import {
-  type ConvAttrs,
-  convSupports,
-  convWords,
-  Geometry,
-  paddedRoom,
-  padPlanes,
-} from './geometry.ts';
+import { convSupports, convWords, Geometry, paddedRoom, padPlanes } from './geometry.ts';
 
 /** Offsets of one block of windows in x (or its padded copies) and in g. */
 const inX: Int32Array<ArrayBuffer> = new Int32Array(K_BLOCK);

@@ -5,7 +5,7 @@
  * against 95 ms; the product alone takes 324 and 81). Depthwise 8x64x56x56: 10 against 30 ms.
  * Buffers: x [N, C, …], weight [O, C/G, K…], out [N, O, P…]. Words: see convWords.
  */
-import type { FusedSpec, Override } from '@tenon/core';
+import type { ConvAttrs, FusedSpec, Override } from '@tenon/core';
 import type { Scratch } from '../codegen.ts';
 import { CpuKernel } from '../kernel.ts';
 import {
@@ -23,14 +23,7 @@ import {
 } from '../kernels/gemm.ts';
 import { type CpuBuffer, type View, viewOf } from '../storage.ts';
 import { directConv, isThin } from './direct.ts';
-import {
-  type ConvAttrs,
-  convSupports,
-  convWords,
-  Geometry,
-  paddedRoom,
-  padPlanes,
-} from './geometry.ts';
+import { convSupports, convWords, Geometry, paddedRoom, padPlanes } from './geometry.ts';
 
 /** Rows (output channels) times a block of windows, into the start of the tile. */
 function multiply(

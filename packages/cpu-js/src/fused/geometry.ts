@@ -4,19 +4,11 @@
  * places (positions of windows) are tables; with them a convolution is a product whose operand is
  * read from the input itself: nothing like im2col is stored.
  */
-import type { TensorType } from '@tenon/core';
+import type { ConvAttrs, TensorType } from '@tenon/core';
 import type { Scratch } from '../codegen.ts';
 import { N_BLOCK } from '../kernels/gemm.ts';
 import type { View } from '../storage.ts';
 
-/** Attributes of core's three convolutions, as far as kernels read them. */
-export interface ConvAttrs {
-  readonly kernel: readonly number[];
-  readonly stride: readonly number[];
-  readonly dilation: readonly number[];
-  readonly padding: readonly (readonly [low: number, high: number])[];
-  readonly groups: number;
-}
 export const AXES = 3;
 /** Scratch for padded images, typed like the data. */
 const SLOT_PADDED = 210;

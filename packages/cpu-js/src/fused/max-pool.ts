@@ -8,17 +8,13 @@
  * maxPool: buffers x, y, indices (i32, positions within the plane); words: see poolWords.
  * maxPoolGrad: buffers g, indices, out; words: planes, positions and elements of a plane.
  */
-import type { FusedSpec, Override } from '@tenon/core';
+import type { FusedSpec, MaxPoolAttrs, Override } from '@tenon/core';
 import { CpuKernel } from '../kernel.ts';
 import { type CpuBuffer, type View, viewOf } from '../storage.ts';
-import { isFloat, type PoolAttrs, poolSupports, poolWords, Window } from './pool-window.ts';
+import { isFloat, poolSupports, poolWords, Window } from './pool-window.ts';
 
 /** Larger windows are reductions in core, with another order of NaN and of zeros. */
 const MAX_WINDOW = 16;
-
-interface MaxPoolAttrs extends PoolAttrs {
-  readonly hasIndices: boolean;
-}
 
 /** Where the winner is, of any values: the slow way, for windows with NaN. */
 function search(x: View, first: number, { taps, length }: Window): number {

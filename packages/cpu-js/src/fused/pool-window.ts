@@ -1,14 +1,6 @@
 /** How pooling windows lie in a plane of up to three axes: words, and what they mean. */
-import type { TensorType } from '@tenon/core';
+import type { PoolAttrs, TensorType } from '@tenon/core';
 import { AXES, threeAxes } from './geometry.ts';
-
-/** Attributes of core's poolings, as far as kernels read them. The input is padded already. */
-export interface PoolAttrs {
-  readonly kernel: readonly number[];
-  readonly stride: readonly number[];
-  readonly dilation: readonly number[];
-  readonly counts: readonly number[];
-}
 
 export function isFloat({ dtype }: TensorType): true | string {
   return dtype === 'f32' || dtype === 'f64' ? true : `takes f32 and f64, not ${dtype}`;

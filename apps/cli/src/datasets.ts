@@ -1,14 +1,13 @@
 // Data sets by the names that `--data` takes, divided into samples to train on and samples held
 // out.
-import { readdir, readFile } from 'node:fs/promises';
-import { hostRandom, ValueError } from '@tenon/core';
+import { open, readdir, stat } from 'node:fs/promises';
+import { hostRandom, ShapeError, ValueError } from '@tenon/core';
 import {
   csvDataset,
   digits,
   fashionMnist,
   type InMemoryDataset,
   idxDataset,
-  parseCsv,
   split,
   subset,
 } from '@tenon/data';
@@ -22,6 +21,8 @@ export interface TrainingData {
   readonly classes: readonly string[];
   /** The shape of one sample. */
   readonly shape: readonly number[];
+  /** Whether the source brought `test` itself, rather than being split. */
+  readonly hasOwnTest: boolean;
 }
 
 export interface DataOptions {
@@ -30,6 +31,8 @@ export interface DataOptions {
   readonly limit: number | null;
   /** The column of a CSV file that holds the classes; null for the last one. */
   readonly label: string | null;
+  /** The classes that labels must be among, in order; those found where left out. */
+  readonly classes?: readonly string[];
 }
 
 /** The share of the samples that is trained on, where the source has no test set of its own. */
@@ -43,15 +46,23 @@ interface Parts {
 
 /** The data called `source`; the same options give the same samples in both parts. */
 export async function openData(source: string, options: DataOptions): Promise<TrainingData> {
-  const read = reader(source, options.label);
+  const read = reader(source, options);
   return readingFiles(async () => {
-    const { train, test } = divide(await read(), options);
+    const parts = await read();
+    const { train, test } = divide(parts, options);
     const { classes } = train;
     if (!classes || !train.labels) {
       throw new ValueError(`--data ${source}: expected class labels, got numbers as targets`);
     }
-    const shape = train.gather(Int32Array.of(0))[0].shape.slice(1);
-    return { train, test, classes, shape };
+    const shape = sampleShape(train);
+    const tested = sampleShape(test);
+    if (tested.join() !== shape.join()) {
+      throw new ShapeError(
+        `--data ${source}: expected test samples of shape [${shape.join(', ')}], as those to ` +
+          `train on, got [${tested.join(', ')}]`,
+      );
+    }
+    return { train, test, classes, shape, hasOwnTest: parts.test !== undefined };
   });
 }
 
@@ -67,10 +78,17 @@ export function dataName(source: string): string {
   return last?.replace(/\.[^.]*$/, '') || source.slice(0, colon);
 }
 
-function reader(source: string, label: string | null): () => Promise<Parts> {
+function sampleShape(dataset: InMemoryDataset): readonly number[] {
+  return dataset.gather(Int32Array.of(0))[0].shape.slice(1);
+}
+
+function reader(source: string, { label, classes }: DataOptions): () => Promise<Parts> {
   const colon = source.indexOf(':');
   const kind = colon < 0 ? source : source.slice(0, colon);
   const path = colon < 0 ? '' : source.slice(colon + 1);
+  if (label !== null && kind !== 'csv') {
+    throw new UsageError(`--label: expected csv:<file> as --data, got '${source}'`);
+  }
   if (kind === 'digits' && !path) return async () => ({ train: await digits() });
   if (kind === 'fashion-mnist') {
     const folder = path || undefined;
@@ -79,13 +97,16 @@ function reader(source: string, label: string | null): () => Promise<Parts> {
       test: await fashionMnist(folder, { split: 'test' }),
     });
   }
-  if (kind === 'idx' && path) return () => readIdxFolder(path);
-  if (kind === 'csv' && path) return async () => ({ train: await readCsv(path, label) });
+  if (kind === 'idx' && path) return () => readIdxFolder(path, classes);
+  if (kind === 'csv' && path) return async () => ({ train: await readCsv(path, label, classes) });
   throw new UsageError(`--data: expected one of ${DATA_FORMS.join(', ')}, got '${source}'`);
 }
 
 /** The `train-…` files of a folder, and its `t10k-…` files where it has any. */
-async function readIdxFolder(folder: string): Promise<Parts> {
+async function readIdxFolder(
+  folder: string,
+  classes: readonly string[] | undefined,
+): Promise<Parts> {
   let names: string[];
   try {
     names = await readdir(folder);
@@ -93,21 +114,23 @@ async function readIdxFolder(folder: string): Promise<Parts> {
     const reason = systemReason(error);
     throw new FileError(`--data idx:${folder}: cannot read the folder: ${reason}`, folder);
   }
-  const train = await idxDataset(folder);
+  const train = await idxDataset(folder, classes ? { classes } : {});
   if (!names.some((name) => name.startsWith('t10k-'))) return { train };
   return { train, test: await idxDataset(folder, { split: 'test', classes: train.classes ?? [] }) };
 }
 
-async function readCsv(path: string, label: string | null): Promise<InMemoryDataset> {
-  if (label !== null) return csvDataset(path, { label });
-  let text: string;
+async function readCsv(
+  path: string,
+  label: string | null,
+  classes: readonly string[] | undefined,
+): Promise<InMemoryDataset> {
   try {
-    text = await readFile(path, 'utf8');
+    await (await open(path)).close();
+    if ((await stat(path)).isDirectory()) throw new Error('it is a folder');
   } catch (error) {
     throw new FileError(`--data csv:${path}: cannot read the file: ${systemReason(error)}`, path);
   }
-  const { columns } = await parseCsv(text);
-  return csvDataset(path, { label: columns.length - 1 });
+  return csvDataset(path, { label: label ?? -1, ...(classes && { classes }) });
 }
 
 /** Applies the limit, then splits where there is one set only. */
@@ -133,7 +156,11 @@ function divide({ train, test }: Parts, { seed, limit }: DataOptions): Required<
 }
 
 /** `limit` samples of `dataset`, chosen by the seed. */
-function limited(dataset: InMemoryDataset, limit: number | null, seed: number): InMemoryDataset {
+export function limited(
+  dataset: InMemoryDataset,
+  limit: number | null,
+  seed: number,
+): InMemoryDataset {
   if (limit === null || limit >= dataset.length) return dataset;
   return subset(dataset, hostRandom(seed).permutation(dataset.length).subarray(0, limit));
 }

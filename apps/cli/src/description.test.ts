@@ -52,7 +52,11 @@ describe('parseDescription', () => {
     ],
     [
       { ...valid, seed: 'x' },
-      'm.json: expected \'seed\' in the description to be a number, got "x"',
+      'm.json: expected \'seed\' in the description to be a whole number of 32 bits, got "x"',
+    ],
+    [
+      { ...valid, seed: -1 },
+      "m.json: expected 'seed' in the description to be a whole number of 32 bits, got -1",
     ],
   ])('refuses %j', (value, message) => {
     expect(() => parseDescription(value, 'm.json')).toThrow(new FormatError(message));

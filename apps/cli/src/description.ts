@@ -44,6 +44,8 @@ const isString: Check<string> = (value): value is string => typeof value === 'st
 const isNumber: Check<number> = (value): value is number => Number.isFinite(value);
 const isSize: Check<number> = (value): value is number =>
   typeof value === 'number' && Number.isSafeInteger(value) && value > 0;
+const isSeed: Check<number> = (value): value is number =>
+  typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 0xffff_ffff;
 const isLimit: Check<number | null> = (value) => value === null || isSize(value);
 const isLabel: Check<string | null> = (value) => value === null || isString(value);
 const isObject: Check<Record<string, unknown>> = (value): value is Record<string, unknown> =>
@@ -78,7 +80,7 @@ export function parseDescription(value: unknown, path: string): ModelDescription
     classes: field(root, 'classes', isNames, 'a list of names', path),
     parameters: field(root, 'parameters', isNumber, 'a number', path),
     backend: field(root, 'backend', isString, 'a string', path),
-    seed: field(root, 'seed', isNumber, 'a number', path),
+    seed: field(root, 'seed', isSeed, 'a whole number of 32 bits', path),
     data: {
       source: field(data, 'source', isString, 'a string', path),
       limit: field(data, 'limit', isLimit, 'a count or null', path),

@@ -13,7 +13,8 @@ export const EXIT_MEANINGS: Readonly<Record<ExitCode, string>> = {
   [EXIT.ok]: 'success',
   [EXIT.failure]: 'failure while running (for example a loss that became NaN)',
   [EXIT.usage]: 'wrong usage: an unknown command, option or value',
-  [EXIT.badFile]: 'a data, model or image file that is missing, corrupt or does not fit',
+  [EXIT.badFile]:
+    'a data, model or image file that is missing, corrupt, does not fit or cannot be written',
   [EXIT.noBackend]: 'the backend asked for does not work here',
   [EXIT.refused]: 'a file that is not a Tenon model would have been overwritten',
 };
@@ -41,6 +42,11 @@ export class OverwriteError extends TenonError {
     super(message);
     this.path = path;
   }
+}
+
+/** Outputs that are no finite numbers: weights that diverged, or broken inputs. */
+export class NotFiniteError extends TenonError {
+  override readonly name: string = 'NotFiniteError';
 }
 
 const failedOnInput = new WeakSet<Error>();
@@ -71,6 +77,7 @@ export function systemReason(error: unknown): string {
       return 'permission denied';
     case 'EISDIR':
       return 'it is a folder';
+    case 'EEXIST':
     case 'ENOTDIR':
       return 'a part of the path is not a folder';
     case 'ENOSPC':

@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { encode } from 'fast-png';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FileError } from './errors.ts';
@@ -103,6 +104,8 @@ describe('readPng', () => {
     ['no PNG at all', (bytes: Uint8Array) => bytes.fill(7)],
     ['truncated', (bytes: Uint8Array) => bytes.subarray(0, bytes.length - 30)],
     ['one bit flipped', (bytes: Uint8Array) => bytes.fill(bytes[45]! ^ 1, 45, 46)],
+    ['without a palette for its indices', (bytes: Uint8Array) => withHeader(bytes, 8, 3)],
+    ['without pixels', (bytes: Uint8Array) => withHeader(bytes, 0, 0)],
   ])('refuses a file that is %s', async (_, damage) => {
     const path = join(folder, 'bad.png');
     const data = Uint8Array.from({ length: 64 }, (_, i) => i * 4);
@@ -110,3 +113,12 @@ describe('readPng', () => {
     await expect(readPng(path, { invert: false })).rejects.toThrow('expected a PNG image, got');
   });
 });
+
+/** The PNG with its height and colour type replaced, the checksum of the header set right. */
+function withHeader(bytes: Uint8Array, height: number, colourType: number): Uint8Array {
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  view.setUint32(20, height);
+  view.setUint8(25, colourType);
+  view.setUint32(29, crc32(bytes.subarray(12, 29)));
+  return bytes;
+}

@@ -25,7 +25,10 @@ export async function readPng(path: string, options: ImageOptions): Promise<Grey
     throw new FileError(`cannot read the image ${path}: ${systemReason(error)}`, path);
   }
   try {
-    return toGrey(decode(bytes, { checkCrc: true }), options);
+    const png = decode(bytes, { checkCrc: true });
+    // Byte 25 is IHDR's colour type; 3 is an index into the palette.
+    if (bytes[25] === 3 && !png.palette) throw new Error('colours by index, without a palette');
+    return toGrey(png, options);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new FileError(`${path}: expected a PNG image, got: ${reason}`, path, { cause });
@@ -58,6 +61,7 @@ interface Samples {
 
 /** One array element per sample, whatever the bit depth; palettes resolved. */
 function unpack(png: DecodedPng): Samples {
+  if (png.width < 1 || png.height < 1) throw new Error(`${png.width}x${png.height} pixels`);
   if (png.palette) {
     const channels = png.palette[0]!.length;
     return { samples: convertIndexedToRgb(png), channels, maximum: 255 };

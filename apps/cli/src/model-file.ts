@@ -1,9 +1,19 @@
 // A model on disk: a safetensors file whose metadata carries a JSON description of how to rebuild
 // it, and the same description in `<path>.json` for people and other programs. Both are replaced
 // atomically, and only where nothing but an older Tenon model stands.
-import { access, constants, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import {
+  access,
+  constants,
+  mkdir,
+  open,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  stat,
+} from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { FormatError, TenonError } from '@tenon/core';
+import { FormatError, StateDictError, TenonError } from '@tenon/core';
 import { decodeSafetensors, encodeSafetensors, type Layer, type StateDict } from '@tenon/nn';
 import { type ModelDescription, parseDescription } from './description.ts';
 import { FileError, OverwriteError, systemReason, UsageError } from './errors.ts';
@@ -46,8 +56,10 @@ async function checkReplaceable(
 ): Promise<void> {
   let bytes: Uint8Array;
   try {
-    if ((await stat(path)).isDirectory()) {
-      throw new OverwriteError(`${path} is a folder: give the path of a file to --save`, path);
+    const found = await stat(path);
+    if (!found.isFile()) {
+      const what = found.isDirectory() ? 'a folder' : 'no regular file';
+      throw new OverwriteError(`${path} is ${what}: give the path of a file to --save`, path);
     }
     if (force) return;
     bytes = await readFile(path);
@@ -106,7 +118,8 @@ export async function replaceAll(
 ): Promise<void> {
   const written: { temporary: string; path: string }[] = [];
   try {
-    for (const { path, bytes } of files) {
+    for (const { path: given, bytes } of files) {
+      const path = await followed(given);
       const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
       written.push({ temporary, path });
       const file = await open(temporary, 'w');
@@ -125,11 +138,26 @@ export async function replaceAll(
   }
 }
 
+/** Where a link leads, so that the link itself stays. */
+async function followed(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return path;
+    throw error;
+  }
+}
+
 /** Rebuilds the model saved at `path`, with its weights. */
 export async function loadModel(path: string): Promise<LoadedModel> {
   const { tensors, description } = await readModelFile(path);
   const model = rebuild(path, description);
-  model.loadStateDict(tensors);
+  try {
+    model.loadStateDict(tensors);
+  } catch (error) {
+    if (!(error instanceof StateDictError)) throw error;
+    throw new StateDictError(`${path}: ${error.message}`, { cause: error });
+  }
   model.eval();
   return { model, description };
 }
@@ -138,7 +166,8 @@ function rebuild(path: string, { model, inputShape, classes }: ModelDescription)
   try {
     return buildModel(model, inputShape, classes.length);
   } catch (cause) {
-    if (!(cause instanceof UsageError)) throw cause;
+    // A RangeError is a size that no array can have.
+    if (!(cause instanceof UsageError || cause instanceof RangeError)) throw cause;
     const shape = inputShape.join(', ');
     throw new FormatError(
       `${path}: expected a model that this version can build, got '${model}' for samples of ` +

@@ -31,6 +31,12 @@ export function seed(text: string): number {
   return value;
 }
 
+/** A path of at least one character. */
+export function path(text: string): string {
+  if (text.trim() === '') throw new InvalidArgumentError('Expected a path.');
+  return text;
+}
+
 /** A shape as in `1x28x28` or `784`. */
 export function shape(text: string): number[] {
   const sizes = text.split(/[x,]/).map(Number);

@@ -1,6 +1,7 @@
 // Where each line goes. Results: standard output. Progress: standard error. With --json standard
 // output carries exactly one JSON document, and everything for human eyes goes to standard error.
 import Table from 'cli-table3';
+import { CommanderError } from 'commander';
 import picocolors from 'picocolors';
 
 /** The options that every command takes. */
@@ -90,7 +91,13 @@ export class Output {
 /** The class and the message of anything thrown, the message on one line. */
 export function describeError(error: unknown): { name: string; message: string } {
   if (!(error instanceof Error)) return { name: 'Error', message: String(error) };
-  return { name: error.name, message: error.message.replace(/\s*\n\s*/g, ' ') };
+  // Commander's own errors are all about wrong usage.
+  if (error instanceof CommanderError) {
+    return { name: 'UsageError', message: error.message.replace(/^error: /, '') };
+  }
+  // A list keeps its items apart: `what:\n  a\n  b` becomes `what: a; b`.
+  const message = error.message.replace(/:\s*\n\s*/g, ': ').replace(/\s*\n\s*/g, '; ');
+  return { name: error.name, message };
 }
 
 /** 0.98765 as "98.77 %". */

@@ -6,8 +6,8 @@ import type { PredictOptions } from './commands/predict.ts';
 import type { SummaryOptions } from './commands/summary.ts';
 import type { TrainOptions } from './commands/train.ts';
 import { DATA_FORMS } from './data-forms.ts';
-import { EXIT_MEANINGS, exitCodeOf } from './errors.ts';
-import { positiveNumber, seed, shape, wholeNumber } from './options.ts';
+import { EXIT_MEANINGS, exitCodeOf, UsageError } from './errors.ts';
+import { path, positiveNumber, seed, shape, wholeNumber } from './options.ts';
 import { describeError, Output, type OutputOptions, type Streams } from './output.ts';
 import { VERSION } from './version.ts';
 
@@ -92,7 +92,7 @@ function backends(open: Open): Command {
 }
 
 function train(open: Open): Command {
-  return command('train', 'Train a model, test it and save it.')
+  const defined = command('train', 'Train a model, test it and save it.')
     .addOption(backendOption())
     .option('-m, --model <name>', 'architecture: cnn, lenet, mlp or linear', 'cnn')
     .option('-d, --data <source>', dataHelp, 'digits')
@@ -115,13 +115,19 @@ function train(open: Open): Command {
     )
     .option('--seed <n>', 'seed of the split, the weights and the order of samples', seed, 1)
     .option('--limit <n>', 'use only so many samples of the data', wholeNumber(2))
-    .option('-s, --save <path>', 'file to save to (default: runs/<data>-<model>.safetensors)')
+    .option('-s, --save <path>', 'file to save to (default: runs/<data>-<model>.safetensors)', path)
     .option('--no-save', 'save nothing')
-    .option('--force', 'overwrite a file that is not a Tenon model')
-    .action(async (options: TrainOptions & OutputOptions) => {
-      const { runTrain } = await import('./commands/train.ts');
-      await runTrain(options, open(options));
-    });
+    .option('--force', 'overwrite a file that is not a Tenon model');
+  // The two set one value, so commander's own `conflicts` can't tell them apart.
+  const given = new Set<string>();
+  for (const name of ['save', 'no-save']) defined.on(`option:${name}`, () => given.add(name));
+  return defined.action(async (options: TrainOptions & OutputOptions) => {
+    if (given.size > 1) {
+      throw new UsageError('train: expected either --save <path> or --no-save, got both');
+    }
+    const { runTrain } = await import('./commands/train.ts');
+    await runTrain(options, open(options));
+  });
 }
 
 function evaluate(open: Open): Command {
@@ -131,12 +137,13 @@ function evaluate(open: Open): Command {
     .option('-d, --data <source>', `${dataHelp} (default: the one it was trained on)`)
     .option('--label <column>', 'column of a CSV file with the classes')
     .addOption(
-      new Option('--split <part>', 'samples to test on: those held out in training, or all')
-        .choices(['test', 'train', 'all'])
-        .default('test'),
+      new Option(
+        '--split <part>',
+        'samples to test on (default: those held out in training; all of other data)',
+      ).choices(['test', 'train', 'all']),
     )
     .option('--batch-size <n>', 'samples per step', wholeNumber(1), 250)
-    .option('--limit <n>', 'use only so many samples of the data', wholeNumber(2))
+    .option('--limit <n>', 'test on only so many of those samples', wholeNumber(1))
     .action(async (model: string, options: EvaluateOptions & OutputOptions) => {
       const { runEvaluate } = await import('./commands/evaluate.ts');
       await runEvaluate(model, options, open(options));
@@ -159,8 +166,8 @@ function summary(open: Open): Command {
   return command('summary', 'Print the layers of a model, their shapes and parameter counts.')
     .addArgument(new Argument('[model]', 'file that tenon train saved'))
     .option('-m, --model <name>', 'architecture instead of a file: cnn, lenet, mlp or linear')
-    .option('--input <shape>', 'shape of one sample', shape, [1, 28, 28])
-    .option('--classes <n>', 'number of classes', wholeNumber(2), 10)
+    .option('--input <shape>', 'with --model: shape of one sample (default: 1x28x28)', shape)
+    .option('--classes <n>', 'with --model: number of classes (default: 10)', wholeNumber(2))
     .action(async (path: string | undefined, options: SummaryOptions & OutputOptions) => {
       const { runSummary } = await import('./commands/summary.ts');
       await runSummary(path, options, open(options));

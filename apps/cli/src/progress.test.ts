@@ -3,8 +3,11 @@ import { describe, expect, it } from 'vitest';
 import { Output } from './output.ts';
 import { TrainingProgress } from './progress.ts';
 
-function terminal(isTTY: boolean): { stream: PassThrough & { isTTY: boolean }; text(): string } {
-  const stream = Object.assign(new PassThrough(), { isTTY, columns: 120 });
+function terminal(
+  isTTY: boolean,
+  columns = 120,
+): { stream: PassThrough & { isTTY: boolean }; text(): string } {
+  const stream = Object.assign(new PassThrough(), { isTTY, columns });
   let written = '';
   stream.on('data', (chunk: Buffer) => {
     written += chunk.toString();
@@ -31,6 +34,26 @@ describe('TrainingProgress', () => {
       /█{24} 10\/10 {2}loss 0\.2500 {2}accuracy 50\.00 % {2}validation 75\.00 % {2}1\.5 s/,
     );
     expect(out.text()).toBe('');
+  });
+
+  it('leaves no setting of the terminal changed while it runs', () => {
+    const [out, err] = [terminal(true), terminal(true)];
+    const progress = new TrainingProgress(
+      new Output({}, { stdout: out.stream, stderr: err.stream }),
+      2,
+    );
+    progress.epochStart(1, 10);
+    progress.batchEnd(5, 0.5, 0.4);
+    // as after Ctrl-C: no stop(). Modes are set by CSI ? … h and l (cursor, line wrap).
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what is looked for
+    expect(err.text()).not.toMatch(/\x1b\[\?\d+[hl]/i);
+    progress.stop();
+  });
+
+  it('shows the validation accuracy in a terminal of 80 columns', () => {
+    const [out, err] = [terminal(true, 80), terminal(true, 80)];
+    train(new Output({}, { stdout: out.stream, stderr: err.stream }));
+    expect(err.text()).toContain('validation 75.00 %');
   });
 
   it('prints a line per epoch elsewhere', () => {

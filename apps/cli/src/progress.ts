@@ -27,11 +27,12 @@ export class TrainingProgress {
     const bar = new SingleBar(
       {
         format: `${this.#title(epoch)} {bar} {value}/{total}  {note}`,
-        barsize: 24,
+        barsize: barSize(this.#output.stderr.columns),
         hideCursor: false,
         clearOnComplete: false,
         stopOnComplete: false,
-        linewrap: false,
+        // False would turn wrapping off in the terminal, and Ctrl-C would leave it off.
+        linewrap: true,
         fps: 10,
         stream: this.#output.stderr,
       },
@@ -67,6 +68,11 @@ export class TrainingProgress {
     const width = String(this.#epochs).length;
     return `epoch ${String(epoch).padStart(width)}/${this.#epochs}`;
   }
+}
+
+/** As wide as leaves room for the numbers of a whole epoch. */
+function barSize(columns = 80): number {
+  return Math.min(24, Math.max(6, columns - 83));
 }
 
 function numbers(loss: number, accuracy: number | undefined): string {

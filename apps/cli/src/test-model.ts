@@ -2,6 +2,7 @@
 // everywhere, so that `train` and `evaluate` agree to the last digit.
 import type { Dataset } from '@tenon/data';
 import { confusionMatrix, crossEntropy, evaluate, type Layer } from '@tenon/nn';
+import { NotFiniteError } from './errors.ts';
 import { type Output, percent } from './output.ts';
 
 /** Samples per batch, unless `evaluate --batch-size` says otherwise. */
@@ -28,6 +29,12 @@ export async function testModel(
     metrics: [confusion],
     batchSize,
   });
+  if (!Number.isFinite(loss)) {
+    throw new NotFiniteError(
+      `test: expected a finite loss over ${dataset.length} samples, got ${loss}: the weights or ` +
+        'the data are not finite (training diverged? a smaller --learning-rate may help)',
+    );
+  }
   const matrix = await confusion.result();
   const right = matrix.reduce((sum, row, index) => sum + (row[index] ?? 0), 0);
   const samples = dataset.length;

@@ -8,7 +8,8 @@ import { PassThrough } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { run } from './program.ts';
 
-const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url));
+/** The command's source file. */
+export const MAIN: string = fileURLToPath(new URL('./main.ts', import.meta.url));
 
 export interface Finished {
   readonly code: number | null;

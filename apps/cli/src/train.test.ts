@@ -209,7 +209,7 @@ describe('files that are not what they should be end with exit code 3', () => {
   });
 
   it('data of another shape than the model', async () => {
-    await writeFile(file('points.csv'), 'a,b,kind\n1,2,x\n3,4,y\n5,6,x\n');
+    await writeFile(file('points.csv'), 'a,b,kind\n1,2,0\n3,4,1\n5,6,0\n');
     const args = ['evaluate', file('model.safetensors'), '--data', `csv:${file('points.csv')}`];
     const { code, stderr } = await here(args);
     expect(stderr).toBe(

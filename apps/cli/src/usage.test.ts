@@ -1,6 +1,8 @@
-import { rm } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { open, rm } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { inProcess, temporaryFolder, tenon } from './testing.ts';
+import { inProcess, MAIN, temporaryFolder, tenon } from './testing.ts';
 import { VERSION } from './version.ts';
 
 let folder = '';
@@ -80,6 +82,37 @@ describe('wrong usage ends with exit code 2 and one clear line', () => {
         exitCode: 2,
       },
     });
+  });
+});
+
+describe('output that cannot be written', () => {
+  const start = (stdout: number | 'pipe') =>
+    spawn(process.execPath, ['--conditions=@tenon/source', MAIN, 'summary', '--model', 'linear'], {
+      stdio: ['ignore', stdout, 'pipe'],
+    });
+  const ended = async (child: ReturnType<typeof start>) => {
+    let stderr = '';
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      stderr += text;
+    });
+    const [code] = await once(child, 'close');
+    return { code, stderr };
+  };
+
+  it('is one line and exit code 1 on a full disk', async () => {
+    const full = await open('/dev/full', 'w');
+    const { code, stderr } = await ended(start(full.fd));
+    await full.close();
+    expect(stderr).toBe(
+      'tenon: Error: cannot write the output: ENOSPC: no space left on device, write\n',
+    );
+    expect(code).toBe(1);
+  });
+
+  it('is dropped where nobody reads on', async () => {
+    const child = start('pipe');
+    child.stdout?.destroy();
+    expect(await ended(child)).toEqual({ code: 0, stderr: '' });
   });
 });
 

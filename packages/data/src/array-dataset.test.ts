@@ -1,4 +1,4 @@
-import { IndexRangeError, ShapeError, ValueError } from '@tenon/core';
+import { DTypeError, IndexRangeError, ShapeError, ValueError } from '@tenon/core';
 import { describe, expect, test } from 'vitest';
 import { ArrayDataset } from './array-dataset.ts';
 import { numbered } from './fixtures.ts';
@@ -112,6 +112,13 @@ describe('ArrayDataset', () => {
       () => new ArrayDataset([x, { data: Float32Array.of(0, 0.5, 1) }], { classes: ['a', 'b'] }),
       ValueError,
       'ArrayDataset: integer labels were expected in column 1, got 0.5 in row 1',
+    ],
+    [
+      'an array of a dtype that would be cut to bytes',
+      () => new ArrayDataset([{ data: Float64Array.of(0.5) as never }]),
+      DTypeError,
+      'ArrayDataset: a Float32Array, Int32Array or Uint8Array was expected in column 0, ' +
+        'got Float64Array',
     ],
     [
       'a divisor of 0',

@@ -5,7 +5,7 @@
 import { IndexRangeError, ShapeError, ValueError } from '@tenon/core';
 import { allocateLike } from './collate.ts';
 import type { HostArray, HostBatch, HostData, InMemoryDataset } from './dataset.ts';
-import { asTuple, requireLabelRange, requireSamples, sizeOf } from './dataset.ts';
+import { asTuple, requireHostData, requireLabelRange, requireSamples, sizeOf } from './dataset.ts';
 
 /** One column of an ArrayDataset: all its samples, back to back. */
 export interface Column {
@@ -107,6 +107,7 @@ function requireIndex(index: number, length: number): void {
 }
 
 function fillColumn(column: Column, position: number): FullColumn {
+  requireHostData('ArrayDataset', `column ${position}`, column.data);
   const shape = column.shape ?? [];
   const size = sizeOf(shape);
   if (!shape.every((extent) => Number.isInteger(extent) && extent > 0)) {

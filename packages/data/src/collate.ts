@@ -4,7 +4,7 @@
  */
 import { ShapeError, TenonError, ValueError } from '@tenon/core';
 import type { HostArray, HostData, Sample, SampleValue } from './dataset.ts';
-import { sizeOf } from './dataset.ts';
+import { requireHostData, sizeOf } from './dataset.ts';
 
 /** A sample that could not be read: `index` is its position in the data set, `cause` the error. */
 export class SampleError extends TenonError {
@@ -41,7 +41,11 @@ function normalize(value: SampleValue): HostArray {
     }
     return { data: Int32Array.of(value), shape: [] };
   }
-  if (!('shape' in value)) return { data: value, shape: [value.length] };
+  if (!('shape' in value)) {
+    requireHostData('collate', 'a sample', value);
+    return { data: value, shape: [value.length] };
+  }
+  requireHostData('collate', 'a sample', value.data);
   if (sizeOf(value.shape) !== value.data.length) {
     throw new ShapeError(
       `collate: shape [${value.shape}] was expected to hold ${sizeOf(value.shape)} values, ` +

@@ -13,9 +13,9 @@ export type CsvSource = ByteSource | { readonly text: string };
 
 /** Options of csvDataset. */
 export interface CsvDatasetOptions extends CsvOptions {
-  /** Input columns by name or position; all but the label by default. */
+  /** Input columns by name or position (-1: the last); all but the label by default. */
   readonly columns?: readonly (string | number)[];
-  /** The label's column, by name or position; none by default. */
+  /** The label's column, by name or position (-1: the last); none by default. */
   readonly label?: string | number;
   /** Whether labels are class names (the default; i32 indices) or numbers (f32 targets). */
   readonly target?: 'class' | 'number';
@@ -66,8 +66,14 @@ export async function csvDataset(
   const inputs =
     options.columns?.map((column) => columnIndex(table, column)) ??
     [...table.columns.keys()].filter((column) => column !== y);
+  if (inputs.length === 0) {
+    throw new ShapeError(
+      'csvDataset: at least one input column was expected besides the label, got the columns ' +
+        `[${table.columns.join(', ')}] (is the delimiter right?)`,
+    );
+  }
   const shape = options.shape ?? [inputs.length];
-  if (inputs.length === 0 || sizeOf(shape) !== inputs.length) {
+  if (sizeOf(shape) !== inputs.length) {
     throw new ShapeError(
       `csvDataset: as many input columns as shape [${shape}] holds (${sizeOf(shape)}) were ` +
         `expected, got ${inputs.length}`,
@@ -98,7 +104,10 @@ async function textOf(source: CsvSource): Promise<string> {
 }
 
 function columnIndex({ columns }: CsvTable, column: string | number): number {
-  const index = typeof column === 'number' ? column : columns.indexOf(column);
+  const index =
+    typeof column === 'string'
+      ? columns.indexOf(column)
+      : column + (column < 0 ? columns.length : 0);
   if (columns[index] === undefined) {
     throw new ValueError(
       `csvDataset: a column of [${columns.join(', ')}] or a position below ${columns.length} was ` +

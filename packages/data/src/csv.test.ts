@@ -44,6 +44,23 @@ describe('parseCsv', () => {
 const flowers = 'id,length,width,kind\n7,1.5,-2e1,rose\n8,.25, 4 ,iris\n9,0,1,rose\n';
 
 describe('csvDataset', () => {
+  test('csvDataset counts positions from the end where they are negative', async () => {
+    const text = 'k,x,y\na,1,2\nb,3,4\n';
+    const set = await csvDataset({ text }, { label: -3, columns: [-1, 'x'] });
+    expect(set.classes).toEqual(['a', 'b']);
+    expect(set.get(1)[0].data).toEqual(Float32Array.of(4, 3));
+    await expect(csvDataset({ text }, { label: -4 })).rejects.toThrow(ValueError);
+  });
+
+  test('csvDataset needs an input column', async () => {
+    await expect(csvDataset({ text: 'x;k\n1;a\n' }, { label: -1 })).rejects.toThrow(
+      new ShapeError(
+        'csvDataset: at least one input column was expected besides the label, got the columns ' +
+          '[x;k] (is the delimiter right?)',
+      ),
+    );
+  });
+
   test('by default every column but the label is input, classes are sorted names', async () => {
     const set = await csvDataset({ text: flowers }, { label: 'kind' });
     expect(set.classes).toEqual(['iris', 'rose']);

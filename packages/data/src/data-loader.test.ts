@@ -314,6 +314,7 @@ describe('errors', () => {
   test.each([
     ['a NaN label', Number.NaN, 'must be a 32-bit integer, got NaN'],
     ['a fractional label', 0.5, 'must be a 32-bit integer, got 0.5'],
+    ['a label of no dtype that batches have', Float64Array.of(1) as never, 'got Float64Array'],
     ['a label of another dtype', Float32Array.of(1), 'Int32Array was expected in column 1'],
   ])('%s names its sample', async (_, label, message) => {
     const data = failing((index) => [Float32Array.of(index), index === 3 ? label : 1]);
@@ -342,6 +343,7 @@ describe('errors', () => {
     expect(() => new DataLoader({ length: 0, get: () => [0, 0] })).toThrow(
       new ValueError('DataLoader: a data set of at least 1 sample was expected, got 0'),
     );
+    expect(() => new DataLoader([1, 2] as never)).toThrow('got an object without get');
     expect(() => new DataLoader(data).setEpoch(-1)).toThrow(ValueError);
   });
 

@@ -72,6 +72,12 @@ export class DataLoader<S extends Sample = Pair>
   constructor(dataset: Dataset<S>, options: DataLoaderOptions<S> = {}) {
     const { batchSize = 32, prefetch = 2, dropLast = false, seed = 0 } = options;
     requireSamples('DataLoader', dataset.length);
+    if (typeof dataset.get !== 'function') {
+      throw new ValueError(
+        'DataLoader: a data set with length and get was expected, got an object without get ' +
+          '(columns in memory: new ArrayDataset([…]))',
+      );
+    }
     requireInteger('batchSize', batchSize, 1);
     requireInteger('prefetch', prefetch, 0);
     requireInteger('seed', seed, 0);

@@ -2,7 +2,7 @@
  * What a data set is: a length, and samples by index. Samples live on the host; tensors are made
  * by the DataLoader, a batch at a time. No file formats here.
  */
-import { ValueError } from '@tenon/core';
+import { DTypeError, ValueError } from '@tenon/core';
 
 /** The host arrays that samples are made of: batches become f32 (Float32Array) or i32 tensors. */
 export type HostData = Float32Array | Int32Array | Uint8Array;
@@ -83,6 +83,17 @@ export function requireSamples(op: string, length: number): void {
   if (!Number.isInteger(length) || length < 1) {
     throw new ValueError(`${op}: a data set of at least 1 sample was expected, got ${length}`);
   }
+}
+
+/** Throws a DTypeError for anything but the arrays that become tensors. */
+export function requireHostData(op: string, what: string, data: unknown): void {
+  if (data instanceof Float32Array || data instanceof Int32Array || data instanceof Uint8Array) {
+    return;
+  }
+  const got = typeof data === 'object' && data !== null ? data.constructor.name : typeof data;
+  throw new DTypeError(
+    `${op}: a Float32Array, Int32Array or Uint8Array was expected in ${what}, got ${got}`,
+  );
 }
 
 /** Throws a ValueError naming the first label outside [0, classes). */

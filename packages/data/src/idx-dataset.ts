@@ -27,6 +27,9 @@ export interface IdxDatasetOptions {
   readonly classes?: readonly string[];
 }
 
+/** More classes than this are not made up from labels. */
+const mostClasses = 65_536;
+
 const fashionFolder = '/usr/share/datasets/fashion-mnist';
 
 const fashionClasses: readonly string[] = [
@@ -105,9 +108,21 @@ async function readPair(
   }
   const y = Int32Array.from(labels.data);
   if (classes !== undefined) requireLabelRange(op, y, classes.length);
-  const largest = y.reduce((a, b) => Math.max(a, b), 0);
-  const named = classes ?? Array.from({ length: largest + 1 }, (_, k) => String(k));
+  const named = classes ?? classesOf(op, name, y);
   return new ArrayDataset([inputColumn(images), { data: y }], { classes: named });
+}
+
+/** '0', '1', … up to the largest label; a label too large to be one is damage. */
+function classesOf(op: string, file: string, labels: Int32Array): string[] {
+  const bad = labels.findIndex((label) => label < 0 || label >= mostClasses);
+  if (bad >= 0) {
+    throw new ValueError(
+      `${op}: labels in 0..${mostClasses - 1} were expected in ${file}, got ${labels[bad]} in ` +
+        `row ${bad} (name the classes to have more)`,
+    );
+  }
+  const largest = labels.reduce((a, b) => Math.max(a, b), 0);
+  return Array.from({ length: largest + 1 }, (_, k) => String(k));
 }
 
 /**

@@ -164,6 +164,18 @@ describe('files', () => {
       FormatError,
       'got Float32Array of shape [1]',
     ],
+    [
+      'a label that no class could have, instead of making up billions of names',
+      { images, labels: idxBytes(0x0c, [3], [0, 0, 0, 1, 0x77, 0x35, 0x94, 0, 0, 0, 0, 0]) },
+      ValueError,
+      'idxDataset: labels in 0..65535 were expected in the bytes given, got 2000000000 in row 1',
+    ],
+    [
+      'a negative label',
+      { images, labels: idxBytes(0x09, [3], [1, 0xff, 0]) },
+      ValueError,
+      'got -1 in row 1',
+    ],
   ])('idxDataset throws for %s', async (_, files, type, message) => {
     const read = idxDataset(files);
     await expect(read).rejects.toThrow(type);

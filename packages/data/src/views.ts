@@ -152,6 +152,10 @@ export function mapDataset<S extends Sample, T extends Sample = SampleLike<S>>(
  *
  * Throws ValueError for no data sets, or for class tables that differ.
  */
+export function concatDatasets<S extends Sample>(
+  datasets: readonly InMemoryDataset<S>[],
+): InMemoryDataset<S>;
+export function concatDatasets<S extends Sample>(datasets: readonly Dataset<S>[]): Dataset<S>;
 export function concatDatasets<S extends Sample>(datasets: readonly Dataset<S>[]): Dataset<S> {
   const starts = [0];
   for (const { length } of datasets) starts.push(starts.at(-1)! + length);

@@ -139,6 +139,15 @@ describe('modes', () => {
 });
 
 describe('state dicts', () => {
+  it('are maps, and nothing else is taken for one', () => {
+    expect(() => new Linear(2, 2).loadStateDict({ weight: 1 } as never)).toThrow(
+      new StateDictError(
+        'loadStateDict: expected a Map of names to tensors, as stateDict() and readSafetensors ' +
+          'give',
+      ),
+    );
+  });
+
   const dictOf = (entries: Record<string, number[]>): StateDict =>
     new Map(
       Object.entries(entries).map(([name, values]) => [

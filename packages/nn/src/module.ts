@@ -36,7 +36,8 @@ interface Fields {
 
 /**
  * Base class of layers and models. Fields that hold parameters, variables (buffers), modules, or
- * arrays of them register themselves; their field names are the names in the state dict.
+ * arrays of them register themselves; their field names are the names in the state dict. Private
+ * `#fields`, and what stands in plain objects, maps or sets, do not register.
  *
  * @example
  * import { Linear, Module } from '@tenon/nn';

@@ -1,15 +1,19 @@
+import { once } from 'node:events';
 import {
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { FormatError, StateDictError, setDefaultBackend, setSeed } from '@tenon/core';
+import { FormatError, StateDictError, setDefaultBackend, setSeed, ValueError } from '@tenon/core';
 import { cpuJs } from '@tenon/cpu-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { BatchNorm1d } from './layers/batch-norm.ts';
@@ -61,6 +65,25 @@ describe('save and load', () => {
     expect(readdirSync(folder)).toEqual(['a.safetensors', 'target']);
   });
 
+  it('follow a link, and refuse what is no file', async () => {
+    const [path, link] = [join(folder, 'a.safetensors'), join(folder, 'link')];
+    writeFileSync(path, '');
+    symlinkSync('a.safetensors', link);
+    await save(model(), link);
+    expect(lstatSync(link).isSymbolicLink()).toBe(true);
+    expect((await readSafetensors(path)).size).toBe(7);
+    const socket = join(folder, 'socket');
+    const server = createServer().listen(socket);
+    await once(server, 'listening');
+    await expect(save(model(), socket)).rejects.toThrow(
+      new ValueError(`save: expected the path of a file, got a folder or device: ${socket}`),
+    );
+    expect(lstatSync(socket).isSocket()).toBe(true);
+    server.close();
+    await expect(save(model(), join(path, 'b'))).rejects.toThrow(ValueError);
+    await expect(load(model(), folder)).rejects.toThrow(ValueError);
+  });
+
   it('say which file is broken, and leave the model as it was', async () => {
     const path = join(folder, 'a.safetensors');
     const target = model();
@@ -76,6 +99,7 @@ describe('save and load', () => {
     await expect(load(target, path)).rejects.toThrow('is this a safetensors file?');
     await save(new Linear(3, 2), path);
     await expect(load(target, path)).rejects.toThrow(StateDictError);
+    await expect(load(target, path)).rejects.toThrow(`${path}: loadStateDict: the state dict`);
     await expect(load(target, join(folder, 'none'))).rejects.toThrow('ENOENT');
     expect(await target.stateDict()).toEqual(before);
   });

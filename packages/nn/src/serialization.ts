@@ -2,7 +2,7 @@
  * Models in safetensors files, in Node. Saving is atomic: a temporary file beside the target,
  * flushed to disk, then renamed over it, so that a failure leaves the old file as it was.
  */
-import { BackendError, FormatError } from '@tenon/core';
+import { BackendError, FormatError, StateDictError, ValueError } from '@tenon/core';
 import type { Module } from './module.ts';
 import {
   decodeSafetensors,
@@ -24,6 +24,8 @@ interface FileSystem {
   rename(from: string, to: string): Promise<void>;
   rm(path: string, options: { force: boolean }): Promise<void>;
   mkdir(path: string, options: { recursive: boolean }): Promise<unknown>;
+  realpath(path: string): Promise<string>;
+  stat(path: string): Promise<{ isFile(): boolean }>;
 }
 interface Paths {
   dirname(path: string): string;
@@ -42,7 +44,10 @@ export interface LoadedFile extends LoadReport {
 }
 
 /**
- * Writes the model's state dict to a safetensors file, atomically.
+ * Writes the model's state dict to a safetensors file, atomically. A file that is there is
+ * replaced; a link is followed.
+ *
+ * @throws ValueError where the path is no place for a file; then nothing has changed
  *
  * @example
  * import { Linear, load, save } from '@tenon/nn';
@@ -59,7 +64,8 @@ export async function save(model: Module, path: string, options: SaveOptions = {
 /**
  * Reads a safetensors file into the model; on error the model is as it was.
  *
- * @throws FormatError where the file is corrupt; StateDictError where it does not fit the model
+ * @throws FormatError where the file is corrupt; StateDictError where it does not fit the model;
+ * ValueError where it can't be read
  */
 export async function load(
   model: Module,
@@ -67,7 +73,12 @@ export async function load(
   options: LoadOptions = {},
 ): Promise<LoadedFile> {
   const { tensors, metadata } = await readContents(path);
-  return { ...model.loadStateDict(tensors, options), metadata };
+  try {
+    return { ...model.loadStateDict(tensors, options), metadata };
+  } catch (error) {
+    if (error instanceof StateDictError) error.message = `${path}: ${error.message}`;
+    throw error;
+  }
 }
 
 /** The state dict in a safetensors file. */
@@ -88,8 +99,38 @@ export async function writeSafetensors(
 export async function writeFileAtomic(path: string, bytes: Uint8Array): Promise<void> {
   const files = node<FileSystem>('node:fs/promises');
   const paths = node<Paths>('node:path');
+  try {
+    await files.mkdir(paths.dirname(path), { recursive: true });
+    await replace(files, paths, await targetOf(files, path), bytes);
+  } catch (cause) {
+    if (cause instanceof ValueError) throw cause;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new ValueError(`save: expected to be able to write ${path}, got ${reason}`, { cause });
+  }
+}
+
+/** The file that `path` leads to. A folder or a device is refused: the rename would replace it. */
+async function targetOf(files: FileSystem, path: string): Promise<string> {
+  let target: string;
+  try {
+    target = await files.realpath(path);
+  } catch (error) {
+    if ((error as { code?: string }).code === 'ENOENT') return path;
+    throw error;
+  }
+  if (!(await files.stat(target)).isFile()) {
+    throw new ValueError(`save: expected the path of a file, got a folder or device: ${path}`);
+  }
+  return target;
+}
+
+async function replace(
+  files: FileSystem,
+  paths: Paths,
+  path: string,
+  bytes: Uint8Array,
+): Promise<void> {
   const folder = paths.dirname(path);
-  await files.mkdir(folder, { recursive: true });
   const unique = Math.random().toString(36).slice(2, 10);
   const temporary = paths.join(folder, `.${paths.basename(path)}.${unique}.tmp`);
   try {
@@ -108,7 +149,14 @@ export async function writeFileAtomic(path: string, bytes: Uint8Array): Promise<
 }
 
 async function readContents(path: string): Promise<SafetensorsContents> {
-  const bytes = await node<FileSystem>('node:fs/promises').readFile(path);
+  const files = node<FileSystem>('node:fs/promises');
+  let bytes: Uint8Array;
+  try {
+    bytes = await files.readFile(path);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new ValueError(`load: expected a readable file at ${path}, got ${reason}`, { cause });
+  }
   try {
     return decodeSafetensors(bytes);
   } catch (error) {

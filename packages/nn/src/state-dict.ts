@@ -82,6 +82,11 @@ export function loadEntries(
   dict: StateDict,
   options: LoadOptions,
 ): LoadReport {
+  if (!(dict instanceof Map)) {
+    throw new StateDictError(
+      'loadStateDict: expected a Map of names to tensors, as stateDict() and readSafetensors give',
+    );
+  }
   const names = new Set(entries.map((entry) => entry.name));
   const missing = [...names].filter((name) => !dict.has(name));
   const unexpected = [...dict.keys()].filter((name) => !names.has(name));

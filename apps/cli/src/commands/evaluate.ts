@@ -1,11 +1,11 @@
 // `tenon evaluate`: loss, accuracy and confusion matrix of a saved model, by default on the very
 // samples that were held out when it was trained.
-import { ShapeError, ValueError } from '@tenon/core';
-import { concatDatasets, type Dataset } from '@tenon/data';
+import { FormatError, ShapeError, ValueError } from '@tenon/core';
+import { concatDatasets, type InMemoryDataset } from '@tenon/data';
 import { openBackend } from '../backends.ts';
-import { openData, type TrainingData } from '../datasets.ts';
+import { type DataOptions, limited, openData, type TrainingData } from '../datasets.ts';
 import type { ModelDescription } from '../description.ts';
-import { readingFiles } from '../errors.ts';
+import { readingFiles, UsageError } from '../errors.ts';
 import { loadModel } from '../model-file.ts';
 import { type Output, percent } from '../output.ts';
 import { confusionTable, testModel } from '../test-model.ts';
@@ -14,7 +14,8 @@ export interface EvaluateOptions {
   readonly backend: string;
   readonly data?: string;
   readonly label?: string;
-  readonly split: 'test' | 'train' | 'all';
+  /** By default what the model has not seen: the held-out part, or all of other data. */
+  readonly split?: 'test' | 'train' | 'all';
   readonly batchSize: number;
   readonly limit?: number;
 }
@@ -28,21 +29,23 @@ export async function runEvaluate(
   const backend = await openBackend(options.backend);
   const { model, description } = await loadModel(path);
   const source = options.data ?? description.data.source;
+  const isTrainedOn = source === description.data.source;
+  const { seed, classes } = description;
   // The split is that of the training run only where data, limit and seed are; so all are kept.
-  const trained = options.data === undefined ? description.data : { limit: null, label: null };
-  const limit = options.limit ?? trained.limit;
+  const trained = isTrainedOn ? description.data : { limit: null, label: null };
   const label = options.label ?? trained.label;
-  const data = await openData(source, { seed: description.seed, limit, label });
+  const data = await open(source, { seed, limit: trained.limit, label, classes }, path, options);
   await readingFiles(() => checkFit(data, description, source));
-  const dataset = partOf(data, options.split);
-  const classes = description.classes;
+  const split = options.split ?? (isTrainedOn || data.hasOwnTest ? 'test' : 'all');
+  const limit = options.limit ?? trained.limit;
+  const dataset = limited(partOf(data, split), options.limit ?? null, seed);
   const result = await testModel(model, dataset, classes.length, options.batchSize);
   const seconds = (performance.now() - started) / 1000;
   const { bold } = output.colours;
   output.info(confusionTable(output, result.confusionMatrix, classes));
   output.result(
     `accuracy  ${bold(percent(result.accuracy))} of ${result.samples} samples ` +
-      `(${source}, ${options.split})`,
+      `(${source}, ${split})`,
   );
   output.result(`loss      ${result.loss.toFixed(6)}`);
   output.result(`backend   ${backend.name}`);
@@ -51,7 +54,7 @@ export async function runEvaluate(
     backend: backend.name,
     path,
     model: description.model,
-    data: { source, limit, split: options.split, samples: result.samples },
+    data: { source, limit, split, samples: result.samples },
     classes,
     accuracy: result.accuracy,
     loss: result.loss,
@@ -60,7 +63,23 @@ export async function runEvaluate(
   });
 }
 
-function partOf({ train, test }: TrainingData, part: EvaluateOptions['split']): Dataset {
+/** The data; a source that the model's file names wrongly is that file's fault. */
+async function open(
+  source: string,
+  data: DataOptions,
+  path: string,
+  options: EvaluateOptions,
+): Promise<TrainingData> {
+  try {
+    return await openData(source, data);
+  } catch (cause) {
+    if (!(cause instanceof UsageError) || (options.data ?? options.label) !== undefined)
+      throw cause;
+    throw new FormatError(`${path}: in its description: ${cause.message}`, { cause });
+  }
+}
+
+function partOf({ train, test }: TrainingData, part: 'test' | 'train' | 'all'): InMemoryDataset {
   if (part === 'all') return concatDatasets([train, test]);
   return part === 'train' ? train : test;
 }

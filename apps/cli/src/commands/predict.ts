@@ -1,7 +1,7 @@
 // `tenon predict`: the class of one image, by a saved model.
 import { noGrad, type Tensor, tensor } from '@tenon/core';
 import { openBackend } from '../backends.ts';
-import { FileError } from '../errors.ts';
+import { FileError, NotFiniteError } from '../errors.ts';
 import { fitInto, readPng } from '../image.ts';
 import { loadModel } from '../model-file.ts';
 import { type Output, percent } from '../output.ts';
@@ -38,6 +38,12 @@ export async function runPredict(
   const input = tensor(image.data, { shape: [1, 1, height, width] });
   const scores: Tensor = noGrad(() => model.forward(input).softmax(-1));
   const probabilities = [...(await scores.data())];
+  if (!probabilities.every(Number.isFinite)) {
+    throw new NotFiniteError(
+      `predict: expected finite probabilities, got ${probabilities.join(', ')}: the weights of ` +
+        `${path} are not finite (training diverged?)`,
+    );
+  }
   const ranked = description.classes
     .map((label, index) => ({ index, label, probability: probabilities[index] ?? 0 }))
     .sort((a, b) => b.probability - a.probability);

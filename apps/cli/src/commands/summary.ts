@@ -8,8 +8,9 @@ import { type Output, percent } from '../output.ts';
 
 export interface SummaryOptions {
   readonly model?: string;
-  readonly input: readonly number[];
-  readonly classes: number;
+  /** Of one sample; with `model` only. */
+  readonly input?: readonly number[];
+  readonly classes?: number;
 }
 
 export async function runSummary(
@@ -20,14 +21,17 @@ export async function runSummary(
   if ((path === undefined) === (options.model === undefined)) {
     throw new UsageError('summary: expected either the path of a model or --model <name>');
   }
+  if (path !== undefined && (options.input ?? options.classes) !== undefined) {
+    throw new UsageError('summary: expected --input and --classes with --model, got a saved model');
+  }
   // Weights are drawn on a backend, and shapes are found by running the layers once.
   const backend = await openBackend('cpu-js');
   const loaded = path === undefined ? undefined : await loadModel(path);
-  const inputShape = loaded?.description.inputShape ?? options.input;
+  const inputShape = loaded?.description.inputShape ?? options.input ?? [1, 28, 28];
   const name = loaded?.description.model ?? options.model!;
   const classes =
     loaded?.description.classes ??
-    Array.from({ length: options.classes }, (_, index) => String(index));
+    Array.from({ length: options.classes ?? 10 }, (_, index) => String(index));
   const model = loaded?.model ?? buildModel(name, inputShape, classes.length);
   const parameters = model.namedParameters().map(([parameter, { shape, dtype, size }]) => ({
     name: parameter,

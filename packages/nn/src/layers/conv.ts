@@ -56,6 +56,9 @@ abstract class Conv extends Module {
     this.kernelSize = sizesOf(op, 'kernelSize', kernel, rank);
     this.stride = sizesOf(op, 'stride', o.stride ?? 1, rank);
     const padding = o.padding ?? 0;
+    if (typeof padding === 'string' && padding !== 'same' && padding !== 'valid') {
+      throw new ValueError(`${op}: padding: expected sizes, 'same' or 'valid', got '${padding}'`);
+    }
     this.padding = typeof padding === 'string' ? padding : sizesOf(op, 'padding', padding, rank, 0);
     this.dilation = sizesOf(op, 'dilation', o.dilation ?? 1, rank);
     if (padding === 'same' && this.stride.some((n) => n !== 1)) {

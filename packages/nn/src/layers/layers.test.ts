@@ -76,6 +76,12 @@ describe('Linear', () => {
 });
 
 describe('convolutions', () => {
+  it('refuse padding of another name', () => {
+    expect(() => new Conv2d(1, 1, 3, { padding: 'full' as never })).toThrow(
+      new ValueError("Conv2d: padding: expected sizes, 'same' or 'valid', got 'full'"),
+    );
+  });
+
   it('pass stride, padding, dilation, groups and bias on', () => {
     const conv = new Conv1d(2, 2, 2, { stride: 2, padding: 1, groups: 2 });
     set(conv, [1, 2, 3, 4], [0, 100]);
@@ -357,6 +363,16 @@ describe('Sequential', () => {
     expect(model.at(-1)).toBe(layers[2]);
     expect(() => model.at(3)).toThrow('Sequential: at: expected an index within 3 layers, got 3');
     expect(new Sequential().forward(ones([2])).dataSync()).toEqual(Float32Array.of(1, 1));
+  });
+
+  it('refuses what are no layers, or not in an array', () => {
+    expect(() => new Sequential(new Linear(2, 2) as never)).toThrow(
+      new ValueError('Sequential: expected one array of layers: new Sequential([a, b])'),
+    );
+    const relu = (x: Tensor): Tensor => x.relu();
+    expect(() => new Sequential([new Identity(), relu as never])).toThrow(
+      'Sequential: expected layers, got a function at position 1',
+    );
   });
 
   it('trains the same with user layers among its own', () => {

@@ -19,7 +19,10 @@ export class Sequential extends Module {
 
   constructor(layers: Iterable<Layer> = []) {
     super();
-    this.layers = [...layers];
+    if (typeof layers[Symbol.iterator] !== 'function') {
+      throw new ValueError('Sequential: expected one array of layers: new Sequential([a, b])');
+    }
+    this.layers = [...layers].map(requireLayer);
   }
 
   /** Number of layers. */
@@ -40,7 +43,7 @@ export class Sequential extends Module {
 
   /** Adds layers at the end. */
   append(...layers: Layer[]): this {
-    this.layers.push(...layers);
+    this.layers.push(...layers.map(requireLayer));
     return this;
   }
 
@@ -57,6 +60,14 @@ export class Sequential extends Module {
   override stateField(field: string): StateField {
     return { name: field === 'layers' ? '' : field };
   }
+}
+
+function requireLayer(layer: Layer, index: number): Layer {
+  if (layer instanceof Module) return layer;
+  throw new ValueError(
+    `Sequential: expected layers, got a ${typeof layer} at position ${index} (a function becomes ` +
+      'a layer as the forward of a class that extends Module)',
+  );
 }
 
 /** Code of this package, not a user's subclass or replacement: it keeps no tensor of its own. */

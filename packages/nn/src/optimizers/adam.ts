@@ -12,7 +12,7 @@ import {
   type Variable,
 } from '@tenon/core';
 import type { ParameterGroup } from './group.ts';
-import { type GroupOptions, Optimizer, type Ready } from './optimizer.ts';
+import { type GroupOptions, Optimizer, type Ready, withDefaults } from './optimizer.ts';
 
 export type AdamOptions = {
   /** Default 1e-3. */
@@ -117,14 +117,15 @@ abstract class AdamBase extends Optimizer<AdamOptions> {
  */
 export class Adam extends AdamBase {
   constructor(parameters: Parameters, options: Partial<AdamOptions> = {}) {
-    super('Adam', parameters, { ...DEFAULTS, ...options }, false);
+    super('Adam', parameters, withDefaults('Adam', DEFAULTS, options), false);
   }
 }
 
 /** Adam with decoupled weight decay: p ← p · (1 − learningRate · weightDecay) first. */
 export class AdamW extends AdamBase {
   constructor(parameters: Parameters, options: Partial<AdamOptions> = {}) {
-    super('AdamW', parameters, { ...DEFAULTS, weightDecay: 0.01, ...options }, true);
+    const defaults = { ...DEFAULTS, weightDecay: 0.01 };
+    super('AdamW', parameters, withDefaults('AdamW', defaults, options), true);
   }
 }
 

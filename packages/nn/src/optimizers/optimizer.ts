@@ -56,8 +56,8 @@ export abstract class Optimizer<S extends Settings & { learningRate: number }> {
   ) {
     this.#op = op;
     const seen = new Set<Parameter>();
-    this.groups = groupsOf(parameters).map(({ parameters: own, ...rest }) => {
-      const merged = { ...settings, ...rest } as S;
+    this.groups = groupsOf(op, parameters).map(({ parameters: own, ...rest }) => {
+      const merged = withDefaults(op, settings, rest as Partial<S>);
       checkLearningRate(op, merged.learningRate);
       check(merged);
       return new ParameterGroup(op, own, merged, seen);
@@ -237,10 +237,30 @@ export abstract class Optimizer<S extends Settings & { learningRate: number }> {
   }
 }
 
+/** `defaults` with `options` over them. An option of another name would be a silent mistake. */
+export function withDefaults<S extends Settings>(op: string, defaults: S, options: Partial<S>): S {
+  if (typeof options !== 'object') {
+    throw new ValueError(`${op}: expected options such as { learningRate }, got ${options}`);
+  }
+  const known = Object.keys(defaults);
+  const unknown = Object.keys(options).find((name) => !known.includes(name));
+  if (unknown !== undefined) {
+    throw new ValueError(
+      `${op}: expected options among ${known.join(', ')}, got '${unknown}'` +
+        (unknown === 'lr' ? ' (here: learningRate)' : ''),
+    );
+  }
+  return { ...defaults, ...options };
+}
+
 /** A list of parameters is one group without settings of its own. */
 function groupsOf<S extends Settings>(
+  op: string,
   parameters: Iterable<Parameter> | readonly GroupOptions<S>[],
 ): { parameters: Iterable<Parameter>; [setting: string]: unknown }[] {
+  if (typeof parameters[Symbol.iterator] !== 'function') {
+    throw new ValueError(`${op}: expected a list of parameters (of a model: model.parameters())`);
+  }
   const plain: Parameter[] = [];
   const groups: { parameters: Iterable<Parameter>; [setting: string]: unknown }[] = [];
   for (const item of parameters) {

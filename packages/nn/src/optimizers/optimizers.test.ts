@@ -208,6 +208,22 @@ describe('groups and learning rate', () => {
     expect(() => new Adam([p], { betas: [0.9, 1] })).toThrow(
       'Adam: betas: expected two numbers in [0, 1), got [0.9, 1]',
     );
+    expect(() => new SGD([p], { lr: 0.1 } as never)).toThrow(
+      new ValueError(
+        'SGD: expected options among learningRate, momentum, dampening, weightDecay, nesterov, ' +
+          "got 'lr' (here: learningRate)",
+      ),
+    );
+    expect(() => new AdamW([{ parameters: [p], momentum: 0.9 } as never])).toThrow(
+      'AdamW: expected options among learningRate, betas, eps, weightDecay, amsgrad, ' +
+        "got 'momentum'",
+    );
+    expect(() => new Adam([p], 0.01 as never)).toThrow(
+      'Adam: expected options such as { learningRate }, got 0.01',
+    );
+    expect(() => new Adam({} as never)).toThrow(
+      'Adam: expected a list of parameters (of a model: model.parameters())',
+    );
     expect(() => new AdamW([p], { weightDecay: Number.NaN })).toThrow(
       'AdamW: weightDecay: expected at least 0, got NaN',
     );

@@ -1,7 +1,7 @@
 /** Stochastic gradient descent, PyTorch's formulas. */
 import { library, type Parameter, sgdStep, type Tensor, ValueError } from '@tenon/core';
 import type { ParameterGroup } from './group.ts';
-import { type GroupOptions, Optimizer, type Ready } from './optimizer.ts';
+import { type GroupOptions, Optimizer, type Ready, withDefaults } from './optimizer.ts';
 
 export type SGDOptions = {
   /** Default 1e-3. */
@@ -40,7 +40,7 @@ export class SGD extends Optimizer<SGDOptions> {
       weightDecay: 0,
       nesterov: false,
     };
-    super('SGD', parameters, { ...defaults, ...options }, checkSettings);
+    super('SGD', parameters, withDefaults('SGD', defaults, options), checkSettings);
   }
 
   protected override stateNames(): readonly string[] {

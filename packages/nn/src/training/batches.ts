@@ -41,9 +41,7 @@ export function batchesOf(
   batchSize: number,
   backend: Backend | null,
 ): Batches<Batch> {
-  if (!Number.isInteger(batchSize) || batchSize < 1) {
-    throw new ValueError(`${op}: batchSize: expected a positive integer, got ${batchSize}`);
-  }
+  requireBatchSize(op, batchSize);
   if (data.length === 0) {
     throw new ValueError(`${op}: expected at least one sample, got an empty data set`);
   }
@@ -60,6 +58,13 @@ export function batchesOf(
     batches: checked(op, gathered(data, batchSize, backend)),
     count: Math.ceil(data.length / batchSize),
   };
+}
+
+/** A size of 0 would never end. */
+export function requireBatchSize(op: string, batchSize: number): void {
+  if (!Number.isInteger(batchSize) || batchSize < 1) {
+    throw new ValueError(`${op}: batchSize: expected a positive integer, got ${batchSize}`);
+  }
 }
 
 /** Whether `data` gives batches itself. */

@@ -7,6 +7,7 @@ import {
   batchesOf,
   type GatherDataset,
   isIterable,
+  requireBatchSize,
   type TrainingData,
 } from './batches.ts';
 import { backendOf, withModes } from './mode.ts';
@@ -72,7 +73,7 @@ export async function evaluate(
  * The model's outputs for all of `data`, in order, as one tensor; in evaluation mode and without
  * gradients. `data` is a tensor of samples, a data set, or batches (targets are ignored).
  *
- * @throws ValueError when `data` is empty
+ * @throws ValueError when `data` is empty, or for a batch size that is no positive integer
  */
 export async function predict(
   model: Layer,
@@ -80,6 +81,7 @@ export async function predict(
   options: PredictOptions = {},
 ): Promise<Tensor> {
   const { batchSize = 64 } = options;
+  requireBatchSize('predict', batchSize);
   const outputs: Tensor[] = [];
   await withModes(model, async () => {
     model.eval();

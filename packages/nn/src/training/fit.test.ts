@@ -387,6 +387,9 @@ describe('evaluate and predict', () => {
     await expect(predict(model, [])).rejects.toThrow(
       'predict: expected at least one sample, got none',
     );
+    await expect(predict(model, x, { batchSize: 0 })).rejects.toThrow(
+      'predict: batchSize: expected a positive integer, got 0',
+    );
     expect(noGrad(() => model.forward(x)).requiresGrad).toBe(false);
   });
 });

@@ -1,7 +1,7 @@
 /**
- * Writes dist/**.d.ts of the package in the current folder, one for each source file. tsup's bundler
- * of declarations cannot take a namespace type (core's `Ops`). Imports end in .js there, since
- * TypeScript does not rewrite the .ts of the sources in declarations.
+ * Writes dist/**.d.ts of the package in the current folder, one for each source file. tsup's own
+ * bundler of declarations cannot take a namespace type (core's `Ops`). Imports end in .js there,
+ * since TypeScript does not rewrite the .ts of the sources in declarations.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

@@ -1,4 +1,5 @@
-// Build settings shared by every package: ESM only, no bundled dependency. Declarations: declarations.ts.
+// Build settings shared by every package: ESM only, no bundled dependency. Declarations are written
+// by declarations.ts.
 import type { Options } from 'tsup';
 
 const shared: Options = {

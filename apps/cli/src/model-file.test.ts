@@ -1,8 +1,11 @@
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { cpuJs, setDefaultBackend } from 'tenon';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ModelDescription } from './description.ts';
 import { FileError, OverwriteError } from './errors.ts';
-import { checkTarget, replaceAll } from './model-file.ts';
+import { checkTarget, loadModel, replaceAll, saveOrRescue } from './model-file.ts';
+import { buildModel } from './models.ts';
 import { temporaryFolder } from './testing.ts';
 
 let folder = '';
@@ -40,6 +43,53 @@ describe('replaceAll', () => {
     );
     expect(await readFile(path, 'utf8')).toBe('old');
     expect(await readdir(inner)).toEqual(['kept']);
+  });
+});
+
+describe('saveOrRescue', () => {
+  const description: ModelDescription = {
+    format: 'tenon-model',
+    version: 1,
+    model: 'mlp',
+    inputShape: [1, 4, 4],
+    classes: ['a', 'b'],
+    parameters: 0,
+    backend: 'cpu-js',
+    seed: 1,
+    data: { source: 'digits', limit: null, label: null },
+    training: {
+      optimizer: 'adam',
+      learningRate: 0.001,
+      schedule: 'cosine',
+      batchSize: 32,
+      epochs: 2,
+      shift: 0,
+    },
+    test: { accuracy: 0.5, loss: 0.7, samples: 8 },
+  };
+
+  it('keeps a trained model that its path cannot take, and says where', async () => {
+    setDefaultBackend(cpuJs());
+    const model = buildModel('mlp', [1, 4, 4], 2);
+    const parameters = model.parameters().reduce((sum, { size }) => sum + size, 0);
+    const file = join(folder, 'a-file');
+    await writeFile(file, 'kept');
+    const saving = saveOrRescue(
+      join(file, 'm.safetensors'),
+      model,
+      { ...description, parameters },
+      false,
+    );
+    const error = await saving.then(
+      () => null,
+      (reason: unknown) => reason,
+    );
+    expect(error).toBeInstanceOf(FileError);
+    const rescued = /; the trained model is in (.*)$/.exec((error as FileError).message)?.[1] ?? '';
+    const loaded = await loadModel(rescued);
+    expect(await loaded.model.stateDict()).toEqual(await model.stateDict());
+    expect(await readFile(file, 'utf8')).toBe('kept');
+    await rm(join(rescued, '..'), { recursive: true });
   });
 });
 

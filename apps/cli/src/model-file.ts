@@ -5,6 +5,7 @@ import {
   access,
   constants,
   mkdir,
+  mkdtemp,
   open,
   readFile,
   realpath,
@@ -12,6 +13,7 @@ import {
   rm,
   stat,
 } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { FormatError, StateDictError, TenonError } from '@tenon/core';
 import { decodeSafetensors, encodeSafetensors, type Layer, type StateDict } from '@tenon/nn';
@@ -110,6 +112,32 @@ export async function saveModel(
     { path: descriptionPath(path), bytes: new TextEncoder().encode(`${json}\n`) },
     { path, bytes: weights },
   ]);
+}
+
+/**
+ * saveModel for a model that was just trained: where it cannot be saved any more (the disk filled
+ * up meanwhile), it goes to the temporary folder, and the error says where.
+ */
+export async function saveOrRescue(
+  path: string,
+  model: Layer,
+  description: ModelDescription,
+  force: boolean,
+): Promise<void> {
+  try {
+    await saveModel(path, model, description, force);
+  } catch (error) {
+    if (!(error instanceof TenonError)) throw error;
+    const rescue = join(await mkdtemp(join(tmpdir(), 'tenon-')), basename(path));
+    try {
+      await saveModel(rescue, model, description, false);
+    } catch {
+      throw error;
+    }
+    throw new FileError(`${error.message}; the trained model is in ${rescue}`, path, {
+      cause: error,
+    });
+  }
 }
 
 /** Writes every file beside its target first and puts them in place only when all are on disk. */

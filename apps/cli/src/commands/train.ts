@@ -17,7 +17,7 @@ import { openBackend } from '../backends.ts';
 import { dataName, openData, type TrainingData } from '../datasets.ts';
 import type { ModelDescription } from '../description.ts';
 import { UsageError } from '../errors.ts';
-import { checkTarget, descriptionPath, saveModel } from '../model-file.ts';
+import { checkTarget, descriptionPath, saveOrRescue } from '../model-file.ts';
 import { buildModel, defaultsOf } from '../models.ts';
 import { duration, type Output, percent } from '../output.ts';
 import { type EpochNumbers, TrainingProgress } from '../progress.ts';
@@ -85,7 +85,7 @@ export async function runTrain(options: TrainOptions, output: Output): Promise<v
   const trained = await train(model, data, settings, output);
   const test = await testModel(model, data.test, data.classes.length);
   const description = describe(settings, data, model, backend, test);
-  if (path !== null) await saveModel(path, model, description, force);
+  if (path !== null) await saveOrRescue(path, model, description, force);
 
   const seconds = (performance.now() - started) / 1000;
   output.info();

@@ -298,7 +298,7 @@ function kinks({ test }: SuiteContext): void {
       true,
     ]);
   });
-  test('crossEntropy of a certain answer is 0, and of an impossible class elsewhere finite', async () => {
+  test('crossEntropy of a certain answer is 0, beside an impossible class finite', async () => {
     const x = tensor([[0, Number.NEGATIVE_INFINITY, -1e30]]);
     expect(await crossEntropy(x, tensor(Int32Array.from([0]))).item()).toBe(0);
   });
@@ -467,13 +467,15 @@ function errors({ test }: SuiteContext): void {
       'conv2d by a kernel that is too large',
       () => conv2d(zeros([1, 3, 2, 8]), zeros([4, 3, 3, 3])),
       ShapeError,
-      'conv2d: the kernel of [4, 3, 3, 3] is larger than the padded input [2, 8] of [1, 3, 2, 8] (dilation [1, 1])',
+      'conv2d: the kernel of [4, 3, 3, 3] is larger than the padded input [2, 8] of ' +
+        '[1, 3, 2, 8] (dilation [1, 1])',
     ],
     [
       'maxPool2d of a window that is too large',
       () => maxPool2d(zeros([1, 3, 2, 8]), 3),
       ShapeError,
-      'maxPool2d: a window of [3, 3] spans 3 on spatial axis 0, the padded input has only 2 (input [2, 8], padding [0, 0])',
+      'maxPool2d: a window of [3, 3] spans 3 on spatial axis 0, the padded input has only 2 ' +
+        '(input [2, 8], padding [0, 0])',
     ],
     [
       'crossEntropy with float labels',

@@ -1,6 +1,6 @@
 /**
- * Pooling to a given size, over PyTorch's regions: output i of n covers [⌊i·S/n⌋, ⌈(i+1)·S/n⌉) of an
- * axis of size S. Where n divides S that is ordinary pooling.
+ * Pooling to a given size, over PyTorch's regions: output i of n covers [⌊i·S/n⌋, ⌈(i+1)·S/n⌉) of
+ * an axis of size S. Where n divides S that is ordinary pooling.
  */
 import { ShapeError, ValueError } from '../errors.ts';
 import { library } from '../memory.ts';
@@ -34,8 +34,8 @@ function outputSizes(op: string, sizes: Shape, outputSize: AdaptiveSize): number
     list.length === sizes.length && list.every((n) => n === null || (Number.isInteger(n) && n > 0));
   if (!isFit) {
     throw new ValueError(
-      `${op}: outputSize must be a whole number above 0, or ${sizes.length} of them (null keeps a ` +
-        `size), got ${JSON.stringify(outputSize)}`,
+      `${op}: outputSize must be a whole number above 0, or ${sizes.length} of them ` +
+        `(null keeps a size), got ${JSON.stringify(outputSize)}`,
     );
   }
   if (sizes.includes(0)) {

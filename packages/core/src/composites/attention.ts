@@ -1,4 +1,4 @@
-/** Scaled dot-product attention: two products with scale, mask and softmax as one launch between. */
+/** Scaled dot-product attention: two products; scale, mask and softmax are one launch between. */
 import type { TensorType } from '../backend.ts';
 import { defineComposite } from '../composite.ts';
 import { DTypeError, ShapeError } from '../errors.ts';
@@ -120,7 +120,8 @@ function maskFor(op: string, scores: Tensor, mask: Tensor | undefined): Tensor[]
   }
   if (formatShape(broadcastShapes(op, [scores.shape, mask.shape])) !== formatShape(scores.shape)) {
     throw new ShapeError(
-      `${op}: mask must broadcast to the scores ${formatShape(scores.shape)}, got ${formatShape(mask.shape)}`,
+      `${op}: mask must broadcast to the scores ${formatShape(scores.shape)}, ` +
+        `got ${formatShape(mask.shape)}`,
     );
   }
   return [expandTo(mask.dtype === 'bool' ? mask : castTo(mask, scores.dtype), scores.shape)];

@@ -143,8 +143,8 @@ function withStatistics(
 }
 
 /**
- * Normalizes each channel of x [N, C, …]: in training with the mean and variance of the batch, which
- * also move the running statistics (variance unbiased) on; else with the running statistics.
+ * Normalizes each channel of x [N, C, …]: in training with the mean and variance of the batch,
+ * which also move the running statistics (variance unbiased) on; else with the running statistics.
  * @throws ShapeError when training has only one value for each channel
  * @throws ValueError when there are no running statistics to evaluate with
  * @example
@@ -170,7 +170,8 @@ export function batchNorm(x: Tensor, options: BatchNormOptions = {}): Tensor {
     const count = sizeOf(axes.map((axis) => input.shape[axis] as number));
     if (count <= 1) {
       throw new ShapeError(
-        `batchNorm: training needs more than one value for each channel, got ${formatShape(x.shape)}`,
+        'batchNorm: training needs more than one value for each channel, ' +
+          `got ${formatShape(x.shape)}`,
       );
     }
     const all = normalizeOver('batchNorm', input, axes, channelShape(input), options);

@@ -1,6 +1,6 @@
 /**
- * Losses over classes: crossEntropy and nllLoss. The loss of all rows is one launch, its reduction a
- * second one, the gradient a third: one-hot labels are index arithmetic and are never stored.
+ * Losses over classes: crossEntropy and nllLoss. The loss of all rows is one launch, its reduction
+ * a second one, the gradient a third: one-hot labels are index arithmetic and are never stored.
  */
 import type { TensorType } from '../backend.ts';
 import { defineComposite } from '../composite.ts';
@@ -54,7 +54,7 @@ function labelled(
 function isCountedOver(ops: Ops, labels: Tensor, x: Tensor, ignoreIndex: number): Tensor {
   return ops.notEqual(ops.expand(ops.unsqueeze(labels, CLASSES), x.shape), ignoreIndex);
 }
-/** Weight of each row's label: NaN for a label that is no class, 0 for a row that does not count. */
+/** Weight of each row's label: NaN where that is no class, 0 for a row that does not count. */
 function rowWeight(ops: Ops, { isCounted, isLabel, weight }: Labelled, like: Tensor): Tensor {
   const hits = ops.sum(ops.where(isLabel, ops.onesLike(like), 0), CLASSES, KEEP);
   const value = weight === null ? hits : ops.sum(ops.where(isLabel, weight, 0), CLASSES, KEEP);
@@ -66,7 +66,7 @@ function rowType(x: TensorType): TensorType {
 function perRow(ops: Ops, t: Tensor): Tensor {
   return ops.squeeze(t, CLASSES);
 }
-/** How much of each class's -log p is in the loss: (1 - smoothing) at the label, the rest spread. */
+/** Share of each class's -log p in the loss: (1 - smoothing) at the label, the rest spread. */
 function shares(ops: Ops, at: Labelled, like: Tensor, smoothing: number): Tensor {
   const classes = like.shape[CLASSES] as number;
   const spread = smoothing / classes;
@@ -102,7 +102,7 @@ const crossEntropyGrad = defineComposite<LabelAttrs>({
   },
 });
 
-/** (logits, labels, weight?) → loss, row weight, largest logit, log Σ e^(x - largest), each [N, …]. */
+/** (logits, labels, weight?) → loss, row weight, largest logit, log Σ e^(x - largest): [N, …]. */
 const crossEntropyRows = defineComposite<LabelAttrs>({
   name: 'crossEntropy',
   type: ([x]) => {
@@ -269,7 +269,8 @@ function requireWeight(op: string, x: Tensor, weight: Tensor | undefined): Tenso
   const classes = x.shape[CLASSES] as number;
   if (weight.rank !== 1 || weight.size !== classes) {
     throw new ShapeError(
-      `${op}: weight must be [${classes}] for input ${formatShape(x.shape)}, got ${formatShape(weight.shape)}`,
+      `${op}: weight must be [${classes}] for input ${formatShape(x.shape)}, ` +
+        `got ${formatShape(weight.shape)}`,
     );
   }
   return [castTo(weight, x.dtype)];
@@ -313,7 +314,8 @@ function reduceRows(loss: Tensor, weight: Tensor, reduction: string, isSingle: b
  * -log softmax(logits)[label], averaged over all rows: logits [N, C, …] with labels i32 [N, …], or
  * with probabilities [N, C, …]. With class weights the mean divides by the weights of the labels. A
  * label that is neither a class nor ignoreIndex gives NaN.
- * @throws DTypeError when labels are not integers, ShapeError (naming both shapes) when they don't fit
+ * @throws DTypeError when labels are not integers
+ * @throws ShapeError, naming both shapes, when they don't fit
  * @example
  * import { crossEntropy, tensor } from '@tenon/core';
  * crossEntropy(tensor([[2, -1, 0.5]]), tensor([0], { dtype: 'i32' }));

@@ -32,7 +32,7 @@ export interface ConvAttrs extends WindowAttrs {
   readonly padding: readonly Pair[];
   readonly groups: number;
 }
-/** Of convInputGrad and convWeightGrad: also the input's spatial sizes, which strides leave open. */
+/** Of convInputGrad and convWeightGrad: also the input's sizes, which strides leave open. */
 export interface ConvGradAttrs extends ConvAttrs {
   readonly input: Shape;
 }
@@ -291,7 +291,8 @@ function convolve(
     }
     if (outputs % groups !== 0) {
       throw new ShapeError(
-        `${op}: groups ${groups} must divide the ${outputs} output channels of ${formatShape(weight.shape)}`,
+        `${op}: groups ${groups} must divide the ${outputs} output channels of ` +
+          formatShape(weight.shape),
       );
     }
     const attrs = resolve(op, rank, weight.shape.slice(2), options);
@@ -307,7 +308,8 @@ function requireFit(op: string, x: Tensor, weight: Tensor, attrs: ConvAttrs): vo
     if (span(attrs.kernel[i] as number, attrs.dilation[i] as number) <= size) return;
     throw new ShapeError(
       `${op}: the kernel of ${formatShape(weight.shape)} is larger than the padded input ` +
-        `${formatShape(padded)} of ${formatShape(x.shape)} (dilation ${formatShape(attrs.dilation)})`,
+        `${formatShape(padded)} of ${formatShape(x.shape)} ` +
+        `(dilation ${formatShape(attrs.dilation)})`,
     );
   });
 }

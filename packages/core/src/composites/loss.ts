@@ -298,7 +298,7 @@ const klOf = defineElementLoss<{ readonly isLog: boolean }>({
   },
 });
 export interface KlDivOptions {
-  /** 'batchMean' divides by the size of the first axis, as the definition does; 'mean' by default. */
+  /** 'batchMean' divides by the first axis's size, as the definition does; 'mean' by default. */
   readonly reduction?: Reduction | 'batchMean';
   /** Whether the target is given as logarithms too. */
   readonly logTarget?: boolean;

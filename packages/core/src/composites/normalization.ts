@@ -220,7 +220,8 @@ export function groupNorm(x: Tensor, groups: number, options: AffineOptions = {}
   const [n, c, ...sizes] = x.shape as [number, number, ...number[]];
   if (x.rank < 2 || !Number.isInteger(groups) || groups < 1 || c % groups !== 0) {
     throw new ShapeError(
-      `groupNorm: groups must divide the channels of [N, C, …], got ${groups} for ${formatShape(x.shape)}`,
+      `groupNorm: groups must divide the channels of [N, C, …], got ${groups} ` +
+        `for ${formatShape(x.shape)}`,
     );
   }
   return library(() => {

@@ -243,7 +243,8 @@ function place(op: string, sizes: Shape, kernelSize: PerAxis, options: MaxPoolOp
     const [k, step, low] = [kernel[i] as number, stride[i] as number, amounts[i] as number];
     if (2 * low > k) {
       throw new ShapeError(
-        `${op}: padding must be at most half the kernel ${formatShape(kernel)}, got ${formatShape(amounts)}`,
+        `${op}: padding must be at most half the kernel ${formatShape(kernel)}, ` +
+          `got ${formatShape(amounts)}`,
       );
     }
     const wide = span(k, dilation[i] as number);
@@ -253,8 +254,9 @@ function place(op: string, sizes: Shape, kernelSize: PerAxis, options: MaxPoolOp
     if (options.ceilMode && (count - 1) * step >= size + low) count--;
     if (room < 0 || count < 1) {
       throw new ShapeError(
-        `${op}: a window of ${formatShape(kernel)} spans ${wide} on spatial axis ${i}, the padded ` +
-          `input has only ${size + 2 * low} (input ${formatShape(sizes)}, padding ${formatShape(amounts)})`,
+        `${op}: a window of ${formatShape(kernel)} spans ${wide} on spatial axis ${i}, ` +
+          `the padded input has only ${size + 2 * low} ` +
+          `(input ${formatShape(sizes)}, padding ${formatShape(amounts)})`,
       );
     }
     padding.push([low, Math.max(0, (count - 1) * step + wide - size - low)]);

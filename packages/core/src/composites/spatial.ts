@@ -46,7 +46,8 @@ export function windowCounts(op: string, padded: Shape, attrs: WindowAttrs): num
     const wide = span(kernel[i] as number, dilation[i] as number);
     if (wide > size) {
       throw new ShapeError(
-        `${op}: a window of ${formatShape(kernel)} (dilation ${formatShape(dilation)}) spans ${wide} ` +
+        `${op}: a window of ${formatShape(kernel)} (dilation ${formatShape(dilation)}) ` +
+          `spans ${wide} ` +
           `on spatial axis ${i}, the padded input ${formatShape(padded)} has only ${size}`,
       );
     }

@@ -57,7 +57,7 @@ export function runAsRegion(
   return plan === null ? null : run(runtime, plan, inputs);
 }
 
-/** Null where attrs are more than plain data (functions, maps, tensors): no text stands for them. */
+/** Null where attrs are more than plain data (functions, tensors): no text stands for them. */
 function planKey(id: string, inputs: readonly Tensor[], attrs: unknown): string | null {
   let isPlain = true;
   const plain = (_name: string, value: unknown): unknown => {

@@ -59,7 +59,7 @@ export function round(x: Tensor): Tensor {
   const rest = sub(x, below);
   const isOdd = notEqual(fmod(below, 2), 0);
   const isUp = logicalOr(greater(rest, 0.5), logicalAnd(equal(rest, 0.5), isOdd));
-  // Whole (and infinite) x stay as they are; -(-b - 1) is b + 1 with -0 where b is -1, as IEEE has it.
+  // Whole (and infinite) x stay as they are; -(-b - 1) is b + 1, but -0 where b is -1, as in IEEE.
   return where(equal(below, x), x, where(isUp, neg(sub(neg(below), 1)), below));
 }
 /** e^x */

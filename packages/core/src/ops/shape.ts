@@ -46,6 +46,7 @@ function resolveShape(x: Tensor, shape: Shape): Shape {
 
 /** Axes start … end become one. */
 export function flatten(x: Tensor, start = 0, end = -1): Tensor {
+  requireTensor('flatten', x);
   if (x.rank === 0) return reshape(x, [1]);
   const from = normalizeAxis('flatten', start, x.rank);
   const to = normalizeAxis('flatten', end, x.rank);
@@ -74,6 +75,7 @@ export function transpose(x: Tensor, a = -1, b = -2): Tensor {
 }
 /** One axis moved to another place, the others in order. */
 export function moveAxis(x: Tensor, from: number, to: number): Tensor {
+  requireTensor('moveAxis', x);
   const source = normalizeAxis('moveAxis', from, x.rank);
   const axes = x.shape.map((_, axis) => axis).filter((axis) => axis !== source);
   axes.splice(normalizeAxis('moveAxis', to, x.rank), 0, source);
@@ -167,11 +169,13 @@ export function narrow(x: Tensor, axis: number, start: number, length: number): 
 }
 /** Axes walked backwards: a view. */
 export function flip(x: Tensor, axes: Axes): Tensor {
+  requireTensor('flip', x);
   const list = normalizeAxes('flip', axes, x.rank);
   return slice(x, ...x.shape.map((_, i): Range => (list.includes(i) ? [null, null, -1] : null)));
 }
 /** Elements shifted along axes, those that fall out come in at the other end. */
 export function roll(x: Tensor, shifts: Axes, axes?: Axes): Tensor {
+  requireTensor('roll', x);
   if (axes === undefined) return reshape(roll(reshape(x, [-1]), shifts, 0), x.shape);
   const list = typeof axes === 'number' ? [axes] : axes;
   const amounts = typeof shifts === 'number' ? [shifts] : shifts;
@@ -209,6 +213,7 @@ export function windows(x: Tensor, attrs: views.UnfoldAttrs): Tensor {
 }
 /** The transpose of unfold: windows (axis, axis + 1) are summed into an axis of `length`. */
 export function fold(x: Tensor, axis: number, length: number, step = 1, dilation = 1): Tensor {
+  requireTensor('fold', x);
   const at = normalizeAxis('fold', axis, x.rank - 1);
   return bind(foldPrimitive, [x], { axis: at, length, step, dilation });
 }
@@ -240,6 +245,7 @@ export function pad(x: Tensor, padding: readonly (readonly [number, number])[], 
 
 /** The tensor several times along each axis; new leading axes as needed. */
 export function repeat(x: Tensor, repetitions: readonly number[]): Tensor {
+  requireTensor('repeat', x);
   if (repetitions.length < x.rank) {
     throw new ShapeError(`repeat: ${repetitions.length} repetitions for ${formatShape(x.shape)}`);
   }
@@ -261,12 +267,14 @@ export function repeat(x: Tensor, repetitions: readonly number[]): Tensor {
 
 /** The same values, dense in storage of their own; x itself if it is so already. */
 export function contiguous(x: Tensor): Tensor {
+  requireTensor('contiguous', x);
   return x.source.kind !== 'constant' && x.source.kind !== 'iota' && x.layout.isDense
     ? x
     : bind(copy, [x], null);
 }
 /** The same values; no gradient flows back. */
 export function stopGradient(x: Tensor): Tensor {
+  requireTensor('stopGradient', x);
   return bind(views.stopGradient, [x], null);
 }
 
@@ -316,6 +324,7 @@ function sameKind(op: string, tensors: readonly Tensor[]): Tensor[] {
 }
 /** Views of pieces: of `sizes` elements each, or of equal size (the last may be smaller). */
 export function split(x: Tensor, sizes: number | readonly number[], axis = 0): Tensor[] {
+  requireTensor('split', x);
   const at = normalizeAxis('split', axis, x.rank);
   const total = x.shape[at] as number;
   if (typeof sizes === 'number' && !(Number.isInteger(sizes) && sizes > 0)) {
@@ -341,11 +350,13 @@ function pieces(total: number, size: number): number[] {
 }
 /** At most `count` views of equal size (the last may be smaller). */
 export function chunk(x: Tensor, count: number, axis = 0): Tensor[] {
+  requireTensor('chunk', x);
   const at = normalizeAxis('chunk', axis, x.rank);
   return split(x, Math.max(1, Math.ceil((x.shape[at] as number) / count)), at);
 }
 /** The views along an axis, which disappears. */
 export function unstack(x: Tensor, axis = 0): Tensor[] {
+  requireTensor('unstack', x);
   const at = normalizeAxis('unstack', axis, x.rank);
   return split(x, 1, at).map((part) => squeeze(part, at));
 }

@@ -130,8 +130,8 @@ function disposeVariable(variable: Variable): void {
 
 /**
  * For libraries: the variable takes over `value`, which may live on another backend. The one way a
- * tensor changes its backend: optimizers, ties and closures that hold it keep holding the right one.
- * Its gradient is dropped.
+ * tensor changes its backend: what holds it (optimizers, closures) keeps holding the right one. Its
+ * gradient is dropped.
  */
 export function placeVariable(variable: Variable, value: Tensor): void {
   const before = variable.source as Storage;

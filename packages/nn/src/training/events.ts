@@ -2,7 +2,7 @@
  * What fit tells while it runs: events for display, the context that callbacks get, and the
  * history that it returns. Types only, and the error of a loss that is not finite.
  */
-import { TenonError } from '@tenon/core';
+import { type Parameter, TenonError } from '@tenon/core';
 import type { Layer } from '../module.ts';
 
 /** One epoch, epochs counted from 1. */
@@ -48,6 +48,8 @@ export type FitEvent =
 
 /** What fit needs of an optimizer. */
 export interface Stepper {
+  /** What it updates; fit checks that the model's parameters are among them. */
+  readonly parameters?: readonly Parameter[];
   learningRate: number;
   zeroGrad(): void;
   step(): void;

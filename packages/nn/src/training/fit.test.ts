@@ -250,6 +250,11 @@ describe('fit', () => {
     await expect(fit(model, { ...options, data: clouds(), epochs: 0 })).rejects.toThrow(
       'fit: epochs: expected a positive integer, got 0',
     );
+    const stranger = new Adam(new Linear(2, 2).parameters());
+    await expect(fit(model, { ...options, data: clouds(), optimizer: stranger })).rejects.toThrow(
+      'fit: the optimizer updates none of the parameters of this model ' +
+        '(make it with model.parameters(), after the model is built)',
+    );
     await expect(fit(model, { ...options, data: { length: 3 } })).rejects.toThrow(
       'fit: expected batches or a data set in memory, got a data set without gather: ' +
         'wrap it in a DataLoader',

@@ -61,6 +61,7 @@ export async function fit(model: Layer, options: FitOptions): Promise<History> {
   if (!Number.isInteger(options.epochs) || options.epochs < 1) {
     throw new ValueError(`fit: epochs: expected a positive integer, got ${options.epochs}`);
   }
+  checkOptimizer(model, options.optimizer);
   const run = new Run(model, options);
   run.checkData();
   if (options.seed !== undefined) setSeed(options.seed);
@@ -71,6 +72,18 @@ export async function fit(model: Layer, options: FitOptions): Promise<History> {
       options.optimizer.zeroGrad();
     }
   });
+}
+
+/** An optimizer of other parameters alone would train nothing, and nobody would notice. */
+function checkOptimizer(model: Layer, { parameters }: Stepper): void {
+  if (parameters === undefined) return;
+  const own = new Set(model.parameters());
+  if (own.size > 0 && !parameters.some((parameter) => own.has(parameter))) {
+    throw new ValueError(
+      'fit: the optimizer updates none of the parameters of this model ' +
+        '(make it with model.parameters(), after the model is built)',
+    );
+  }
 }
 
 /** The state of one call of fit. */

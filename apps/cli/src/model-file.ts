@@ -97,7 +97,7 @@ function isDescription(bytes: Uint8Array): boolean {
 }
 
 /** Saves both files; an older model stays whole until its successor is on disk. */
-export async function saveModel(
+async function saveModel(
   path: string,
   model: Layer,
   description: ModelDescription,

@@ -1,6 +1,6 @@
 // Runs every program of this folder as a user would, from the sources, on cpu-js.
 import { execFile } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
@@ -8,8 +8,8 @@ import { describe, expect, it } from 'vitest';
 const folder = fileURLToPath(new URL('.', import.meta.url));
 const execute = promisify(execFile);
 
-async function run(name: string): Promise<string> {
-  const { stdout } = await execute(process.execPath, ['--conditions=@tenon/source', name], {
+async function run(...program: string[]): Promise<string> {
+  const { stdout } = await execute(process.execPath, ['--conditions=@tenon/source', ...program], {
     cwd: folder,
     env: { ...process.env, NODE_OPTIONS: '', NO_COLOR: '1', FORCE_COLOR: undefined },
   });
@@ -63,6 +63,13 @@ describe.concurrent('examples', () => {
   it('all have a check', ({ expect }) => {
     const programs = readdirSync(folder).filter((name) => /^\d\d-.*\.ts$/.test(name));
     expect(programs.sort()).toEqual(Object.keys(checks).sort());
+  });
+
+  it('the program of the README', async () => {
+    const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
+    const program = /```ts\n([\s\S]*?)```/.exec(readme)?.[1] ?? '';
+    const stdout = await run('--input-type=module', '--eval', program);
+    expect(Number(/accuracy: ([\d.]+)/.exec(stdout)?.[1])).toBeGreaterThan(0.88);
   });
 
   for (const [name, check] of Object.entries(checks)) {

@@ -33,7 +33,10 @@ export type BackendFactory = () => Backend | Promise<Backend>;
  * The first backend that works. Its `report` says what was tried and why the others did not.
  * @throws BackendError listing every reason when none works
  * @example
- * const backend = await pickBackend([webgpu, () => wasm({ threads: 'auto' }), cpuJs]);
+ * import { pickBackend } from '@tenon/core';
+ * import { cpuJs } from '@tenon/cpu-js';
+ * const backend = await pickBackend([() => cpuJs({ codegen: false }), cpuJs]);
+ * backend.report.length; // 1
  */
 export async function pickBackend(factories: readonly BackendFactory[]): Promise<Backend> {
   const attempts: BackendAttempt[] = [];

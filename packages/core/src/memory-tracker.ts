@@ -29,9 +29,10 @@ interface Cell {
 /**
  * Begins to track the tensors of a backend.
  * @example
+ * import { tensor, trackMemory } from '@tenon/core';
  * const tracker = trackMemory();
- * // … run …
- * console.table(tracker.report().sites);
+ * const x = tensor([1, 2, 3]);
+ * tracker.report().liveBytes; // 12
  * tracker.stop();
  */
 export function trackMemory(backend: Backend = getDefaultBackend()): MemoryTracker {

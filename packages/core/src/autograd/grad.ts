@@ -106,8 +106,10 @@ export function valueAndGrad(
 /**
  * The gradient of a scalar function as a function: `grad(f)(x) = ∂f/∂x`. Nests to any order.
  * @example
- * const f = (x: Tensor) => x.tanh().mul(x).sum();
- * grad(f)(tensor([1, 2]));
+ * import { grad, tensor } from '@tenon/core';
+ * const cube = (x) => x.mul(x).mul(x).sum();
+ * grad(cube)(tensor([1, 2])); // [3, 12]
+ * grad((x) => grad(cube)(x).sum())(tensor([1, 2])); // [6, 12]
  */
 export function grad(f: TensorFunction, options?: { readonly argument?: number }): TensorFunction;
 export function grad(
@@ -156,10 +158,12 @@ export type CustomBackward = (
  * A function with a gradient of your own. `forward` runs without recording; `backward` is made of
  * ops and may itself be differentiated.
  * @example
+ * import { customGradient, grad, tensor } from '@tenon/core';
  * const softsign = customGradient(
  *   (x) => x.div(x.abs().add(1)),
- *   (g, [x]) => [g.div((x as Tensor).abs().add(1).square())],
+ *   (g, [x]) => [g.div(x.abs().add(1).square())],
  * );
+ * grad((x) => softsign(x).sum())(tensor([1, -3])); // [0.25, 0.0625]
  */
 export function customGradient(forward: TensorFunction, backward: CustomBackward): TensorFunction {
   return (...inputs) => {

@@ -150,7 +150,7 @@ function withStatistics(
  * @example
  * import { batchNorm, ones, randn, variable, zeros } from '@tenon/core';
  * const state = { runningMean: variable(zeros([3])), runningVar: variable(ones([3])) };
- * batchNorm(randn([8, 3, 5, 5]), { ...state, training: true }); // moves the state on
+ * batchNorm(randn([8, 3, 5, 5]), { ...state, training: true }); // [8, 3, 5, 5]
  */
 export function batchNorm(x: Tensor, options: BatchNormOptions = {}): Tensor {
   requireChannels('batchNorm', x);

@@ -318,7 +318,7 @@ function reduceRows(loss: Tensor, weight: Tensor, reduction: string, isSingle: b
  * @throws ShapeError, naming both shapes, when they don't fit
  * @example
  * import { crossEntropy, tensor } from '@tenon/core';
- * crossEntropy(tensor([[2, -1, 0.5]]), tensor([0], { dtype: 'i32' }));
+ * crossEntropy(tensor([[2, -1, 0.5]]), tensor([0], { dtype: 'i32' })); // 0.2413
  */
 export function crossEntropy(
   logits: Tensor,

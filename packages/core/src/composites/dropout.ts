@@ -60,7 +60,7 @@ function drop(
  * 2014). One launch, and one backward.
  * @example
  * import { dropout, ones } from '@tenon/core';
- * dropout(ones([4, 8]), 0.5); // zeros and twos
+ * dropout(ones([4, 8]), 0.5); // [4, 8]
  */
 export function dropout(x: Tensor, p = 0.5, options: DropoutOptions = {}): Tensor {
   return drop('dropout', x, p, [], options);

@@ -203,7 +203,7 @@ function trailingAxes(op: string, x: Tensor, normalizedShape: Shape | number): [
  * axes, those of normalizedShape (Ba et al., 2016).
  * @example
  * import { layerNorm, ones, randn, zeros } from '@tenon/core';
- * layerNorm(randn([8, 64]), [64], { weight: ones([64]), bias: zeros([64]) });
+ * layerNorm(randn([8, 64]), [64], { weight: ones([64]), bias: zeros([64]) }); // [8, 64]
  */
 export function layerNorm(
   x: Tensor,

@@ -40,7 +40,9 @@ export type TensorData = NestedArray | TypedData;
  * @throws ShapeError for ragged arrays or a shape of another size
  * @throws ValueError for elements that are neither numbers nor bools
  * @example
- * tensor([[1, 2, 3], [4, 5, 6]]);  tensor(new Float32Array(6), { shape: [2, 3] });
+ * import { tensor } from '@tenon/core';
+ * tensor([[1, 2, 3], [4, 5, 6]]); // [[1, 2, 3], [4, 5, 6]]
+ * tensor(new Float32Array(6), { shape: [2, 3] }); // [2, 3]
  */
 export function tensor(data: TensorData, options: TensorOptions = {}): Tensor {
   const runtime = runtimeFor(options.backend);
@@ -197,7 +199,10 @@ export function onesLike(x: Tensor, options: CreateOptions = {}): Tensor {
 /**
  * start, start + step, … below stop. i32 when all three are whole numbers, else f32.
  * @example
- * arange(5);  arange(2, 10, 2);  arange(0, 1, 0.25);
+ * import { arange } from '@tenon/core';
+ * arange(5); // [0, 1, 2, 3, 4]
+ * arange(2, 10, 2); // [2, 4, 6, 8]
+ * arange(0, 1, 0.25); // [0, 0.25, 0.5, 0.75]
  */
 export function arange(stop: number, options?: CreateOptions): Tensor;
 export function arange(start: number, stop: number, options?: CreateOptions): Tensor;

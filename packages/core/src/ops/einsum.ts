@@ -20,9 +20,12 @@ interface Labelled {
 /**
  * Σ over all letters that are not in the output. Letters name axes; '...' stands for leading axes
  * that broadcast; without '->' the output has the letters that occur once, in order.
- * @example
- * einsum('bij,bjk->bik', a, b);  einsum('ii', x);  einsum('...ij->...ji', x);
  * @throws ValueError for a malformed equation, ShapeError where sizes of a letter differ
+ * @example
+ * import { einsum, ones } from '@tenon/core';
+ * einsum('bij,bjk->bik', ones([8, 2, 3]), ones([8, 3, 4])); // [8, 2, 4]
+ * einsum('ii', ones([3, 3])); // 3
+ * einsum('...ij->...ji', ones([5, 2, 3])); // [5, 3, 2]
  */
 export function einsum(equation: string, ...tensors: readonly Tensor[]): Tensor {
   const { inputs, output } = parse(equation, tensors);

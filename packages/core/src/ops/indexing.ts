@@ -136,7 +136,10 @@ export function indexAdd(x: Tensor, axis: number, indices: Tensor, values: Tenso
  * x at indices, one per axis: an integer drops the axis, null keeps it, a list of integers or an
  * integer tensor gathers along it, and a bool tensor (alone) selects elements.
  * @example
- * x.at(0, [1, 2]);  x.at(null, -1);
+ * import { tensor } from '@tenon/core';
+ * const x = tensor([[1, 2, 3], [4, 5, 6]]);
+ * x.at(0, [1, 2]); // [2, 3]
+ * x.at(null, -1); // [3, 6]
  */
 export function at(x: Tensor, ...indices: readonly Index[]): Tensor {
   requireTensor('at', x);

@@ -14,7 +14,7 @@ import { dense } from './execute/map.ts';
 import { runAsRegion } from './graph/fuse.ts';
 import { launch } from './graph/region.ts';
 import { denseLayout } from './layout.ts';
-import { library } from './memory.ts';
+import { library } from './memory/ownership.ts';
 import type { Ops } from './ops.ts';
 import type { VjpContext } from './primitive.ts';
 import { alias } from './primitives/view.ts';

@@ -331,15 +331,15 @@ export type { ConvAttrs, ConvGradAttrs } from './composites/convolution.ts';
 export type { AvgPoolGradAttrs, MaxPoolAttrs, PoolAttrs } from './composites/pooling.ts';
 
 // Memory
-export { memory, scope, tick } from './lifetime.ts';
-export type { MemoryReport } from './working-set.ts';
-export type { CreationSite, MemoryTracker } from './memory-tracker.ts';
-export { trackMemory } from './memory-tracker.ts';
+export { memory, scope, tick } from './memory/lifetime.ts';
+export type { MemoryReport } from './memory/working-set.ts';
+export type { CreationSite, MemoryTracker } from './memory/tracker.ts';
+export { trackMemory } from './memory/tracker.ts';
 
 // For libraries built on core
 export type { Composite, CompositeDefinition } from './composite.ts';
 export { defineComposite, overrideReason } from './composite.ts';
-export { expose, library, userCode } from './memory.ts';
+export { expose, library, userCode } from './memory/ownership.ts';
 export { gradientOf, placeVariable } from './ops/state.ts';
 
 // Errors

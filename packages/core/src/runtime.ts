@@ -4,9 +4,9 @@
  */
 import type { Backend, Kernel, KernelSpec, TensorType } from './backend.ts';
 import { BYTES } from './dtype.ts';
-import type { Storage } from './memory.ts';
+import type { Storage } from './memory/ownership.ts';
+import { WorkingSet } from './memory/working-set.ts';
 import { sizeOf } from './shape.ts';
-import { WorkingSet } from './working-set.ts';
 
 export class Runtime {
   readonly backend: Backend;

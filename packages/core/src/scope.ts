@@ -5,7 +5,7 @@
  */
 
 import { TenonError } from './errors.ts';
-import type { Frame } from './memory.ts';
+import type { Frame } from './memory/ownership.ts';
 import type { Primitive } from './primitive.ts';
 import type { Tensor } from './tensor.ts';
 

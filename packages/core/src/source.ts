@@ -3,7 +3,7 @@
  * of a trace that is being made, or nowhere any more. Constants and iotas cost no memory: they are
  * operands without a buffer until something irregular needs them materialised.
  */
-import type { Storage } from './memory.ts';
+import type { Storage } from './memory/ownership.ts';
 
 /** Every element is `value`. */
 interface Constant {

@@ -3,7 +3,7 @@
  * Each node is used up as soon as it has run, and each cotangent is freed as soon as it is used.
  */
 import { DTypeError, GradientError } from '../errors.ts';
-import { disown, library, own, type Storage } from '../memory.ts';
+import { disown, library, own, type Storage } from '../memory/ownership.ts';
 import { scope, withScope } from '../scope.ts';
 import { formatShape, sameShape } from '../shape.ts';
 import { type BackwardOptions, installedOps, type Parameter, type Tensor } from '../tensor.ts';

@@ -5,7 +5,7 @@
 import { bind } from '../bind.ts';
 import { isFloat } from '../dtype.ts';
 import { DTypeError, GradientError } from '../errors.ts';
-import { library, userCode } from '../memory.ts';
+import { library, userCode } from '../memory/ownership.ts';
 import { alias } from '../primitives/view.ts';
 import { refusePromise, scope, withScope } from '../scope.ts';
 import { formatShape } from '../shape.ts';

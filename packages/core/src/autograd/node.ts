@@ -4,7 +4,7 @@
  * keeps its old value here. There is no global tape; what nobody reaches, V8 collects.
  */
 import type { TensorType } from '../backend.ts';
-import { save, unsave } from '../memory.ts';
+import { save, unsave } from '../memory/ownership.ts';
 import type { VjpContext } from '../primitive.ts';
 import { type Parameter, Tensor } from '../tensor.ts';
 

@@ -4,7 +4,7 @@
  * sublinear memory cost", 2016).
  */
 import { GradientError } from '../errors.ts';
-import { userCode } from '../memory.ts';
+import { userCode } from '../memory/ownership.ts';
 import { scope, withScope } from '../scope.ts';
 import { installedOps, type Tensor } from '../tensor.ts';
 import { propagate } from './backward.ts';

@@ -2,7 +2,7 @@
 import type { TensorType } from '../backend.ts';
 import { defineComposite } from '../composite.ts';
 import { ShapeError, ValueError } from '../errors.ts';
-import { library } from '../memory.ts';
+import { library } from '../memory/ownership.ts';
 import { expandTo, requireTensor, toFloat } from '../ops/operand.ts';
 import { narrow, reshape } from '../ops/shape.ts';
 import type { Ops } from '../ops.ts';

@@ -3,7 +3,7 @@
  * an axis of size S. Where n divides S that is ordinary pooling.
  */
 import { ShapeError, ValueError } from '../errors.ts';
-import { library } from '../memory.ts';
+import { library } from '../memory/ownership.ts';
 import { tensor } from '../ops/create.ts';
 import { take } from '../ops/indexing.ts';
 import { matmul } from '../ops/linalg.ts';

@@ -2,7 +2,7 @@
 import type { TensorType } from '../backend.ts';
 import { defineComposite } from '../composite.ts';
 import { DTypeError, ShapeError } from '../errors.ts';
-import { library } from '../memory.ts';
+import { library } from '../memory/ownership.ts';
 import { matmul } from '../ops/linalg.ts';
 import { castTo, expandTo, requireTensor, toFloat } from '../ops/operand.ts';
 import { transpose } from '../ops/shape.ts';

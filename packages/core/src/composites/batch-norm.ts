@@ -2,7 +2,7 @@
 import type { TensorType } from '../backend.ts';
 import { type Composite, defineComposite } from '../composite.ts';
 import { ShapeError, ValueError } from '../errors.ts';
-import { library } from '../memory.ts';
+import { library } from '../memory/ownership.ts';
 import { constant, requireTensor, toFloat } from '../ops/operand.ts';
 import { reshape, stopGradient } from '../ops/shape.ts';
 import { assign } from '../ops/state.ts';

@@ -6,7 +6,7 @@ import type { TensorType } from '../backend.ts';
 import { defineComposite } from '../composite.ts';
 import { isFloat, isInteger } from '../dtype.ts';
 import { DTypeError, ShapeError, ValueError } from '../errors.ts';
-import { library } from '../memory.ts';
+import { library } from '../memory/ownership.ts';
 import { div, mul } from '../ops/elementwise.ts';
 import { castTo, requireTensor, toFloat } from '../ops/operand.ts';
 import { sum } from '../ops/reduce.ts';

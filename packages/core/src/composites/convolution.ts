@@ -6,7 +6,7 @@
 import type { TensorType } from '../backend.ts';
 import { type Composite, defineComposite } from '../composite.ts';
 import { DTypeError, ShapeError, ValueError } from '../errors.ts';
-import { library } from '../memory.ts';
+import { library } from '../memory/ownership.ts';
 import { add } from '../ops/elementwise.ts';
 import { requireTensor, toFloat } from '../ops/operand.ts';
 import { reshape, squeeze, unsqueeze } from '../ops/shape.ts';

@@ -5,7 +5,7 @@
 import type { TensorType } from '../backend.ts';
 import { type Composite, defineComposite } from '../composite.ts';
 import { ValueError } from '../errors.ts';
-import { library } from '../memory.ts';
+import { library } from '../memory/ownership.ts';
 import { expandTo, requireTensor, toFloat } from '../ops/operand.ts';
 import { type Generator, nextKey } from '../ops/random.ts';
 import type { Tensor } from '../tensor.ts';

@@ -3,7 +3,7 @@ import type { TensorType } from '../backend.ts';
 import { defineComposite } from '../composite.ts';
 import { isInteger } from '../dtype.ts';
 import { DTypeError, ShapeError } from '../errors.ts';
-import { library } from '../memory.ts';
+import { library } from '../memory/ownership.ts';
 import { add, equal, mul, where } from '../ops/elementwise.ts';
 import { take } from '../ops/indexing.ts';
 import { matmul } from '../ops/linalg.ts';

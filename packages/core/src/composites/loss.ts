@@ -5,7 +5,7 @@
 import type { TensorType } from '../backend.ts';
 import { defineComposite } from '../composite.ts';
 import { ShapeError, ValueError } from '../errors.ts';
-import { library } from '../memory.ts';
+import { library } from '../memory/ownership.ts';
 import { castTo, commonDType, expandTo, requireTensor, toFloat } from '../ops/operand.ts';
 import type { Ops } from '../ops.ts';
 import { formatShape, sameShape } from '../shape.ts';

@@ -5,7 +5,7 @@
 import type { TensorType } from '../backend.ts';
 import { type Composite, defineComposite } from '../composite.ts';
 import { ShapeError } from '../errors.ts';
-import { library } from '../memory.ts';
+import { library } from '../memory/ownership.ts';
 import { requireTensor, toFloat } from '../ops/operand.ts';
 import { reshape } from '../ops/shape.ts';
 import type { Ops } from '../ops.ts';

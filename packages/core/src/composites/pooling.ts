@@ -7,7 +7,7 @@ import { isTracked } from '../autograd/tape.ts';
 import type { TensorType } from '../backend.ts';
 import { type Composite, defineComposite } from '../composite.ts';
 import { ShapeError } from '../errors.ts';
-import { library } from '../memory.ts';
+import { library } from '../memory/ownership.ts';
 import { tensor } from '../ops/create.ts';
 import { constant, expandTo, requireTensor, toFloat } from '../ops/operand.ts';
 import { pad, squeeze, unsqueeze } from '../ops/shape.ts';

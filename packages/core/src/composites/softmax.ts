@@ -1,7 +1,7 @@
 /** Softmax and its logarithm along an axis: one launch forward, one backward, whatever the axis. */
 import type { TensorType } from '../backend.ts';
 import { defineComposite } from '../composite.ts';
-import { library } from '../memory.ts';
+import { library } from '../memory/ownership.ts';
 import { neg } from '../ops/elementwise.ts';
 import { requireTensor, toFloat } from '../ops/operand.ts';
 import type { Ops } from '../ops.ts';

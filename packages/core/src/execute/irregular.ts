@@ -2,7 +2,7 @@
 import type { TensorType } from '../backend.ts';
 import { launch, type Result } from '../graph/region.ts';
 import { sliceLayout } from '../layout.ts';
-import { library } from '../memory.ts';
+import { library } from '../memory/ownership.ts';
 import type { KernelPrimitive } from '../primitive.ts';
 import { copy } from '../primitives/unary.ts';
 import type { Runtime } from '../runtime.ts';

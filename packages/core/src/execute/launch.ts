@@ -3,7 +3,7 @@ import type { TensorType } from '../backend.ts';
 import { DisposedError, TraceError } from '../errors.ts';
 import { launch, prepareRegion, type Region } from '../graph/region.ts';
 import { denseLayout } from '../layout.ts';
-import type { Storage } from '../memory.ts';
+import type { Storage } from '../memory/ownership.ts';
 import type { Runtime } from '../runtime.ts';
 import { formatShape } from '../shape.ts';
 import { Tensor } from '../tensor.ts';

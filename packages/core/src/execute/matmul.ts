@@ -3,7 +3,7 @@ import type { MatmulSpec, RegionSpec, TensorType } from '../backend.ts';
 import { canonicalize, type Nest, strideClass } from '../graph/canonicalize.ts';
 import { launch } from '../graph/region.ts';
 import { denseLayout } from '../layout.ts';
-import { library } from '../memory.ts';
+import { library } from '../memory/ownership.ts';
 import type { Runtime } from '../runtime.ts';
 import type { Shape } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';

@@ -1,7 +1,7 @@
 /** Reductions: a region with one reduce step; what is reduced over nothing gets the identity. */
 import type { TensorType } from '../backend.ts';
 import type { Region, Result } from '../graph/region.ts';
-import { library } from '../memory.ts';
+import { library } from '../memory/ownership.ts';
 import type { ReduceAttrs, ReducePrimitive } from '../primitive.ts';
 import { copy } from '../primitives/unary.ts';
 import type { Runtime } from '../runtime.ts';

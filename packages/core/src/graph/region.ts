@@ -4,7 +4,7 @@
  */
 import type { Buffer, InputSpec, Kernel, OutputSpec, RegionSpec, Step } from '../backend.ts';
 import type { DType } from '../dtype.ts';
-import type { Storage } from '../memory.ts';
+import type { Storage } from '../memory/ownership.ts';
 import type { Runtime } from '../runtime.ts';
 import { constantWords } from '../words.ts';
 import { canonicalize, type Nest, strideClass } from './canonicalize.ts';

@@ -7,7 +7,7 @@ import { runtimeFor } from '../backends.ts';
 import { bind } from '../bind.ts';
 import { defineComposite } from '../composite.ts';
 import { DTypeError, ValueError } from '../errors.ts';
-import { library } from '../memory.ts';
+import { library } from '../memory/ownership.ts';
 import { randomBits as randomBitsPrimitive } from '../primitives/binary.ts';
 import type { Runtime } from '../runtime.ts';
 import { noGrad } from '../scope.ts';

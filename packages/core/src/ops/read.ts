@@ -5,7 +5,7 @@ import { BackendError, DisposedError, ShapeError, ValueError } from '../errors.t
 import { storageOf } from '../execute/launch.ts';
 import { dense } from '../execute/map.ts';
 import { formatTensor } from '../format.ts';
-import { library } from '../memory.ts';
+import { library } from '../memory/ownership.ts';
 import { runtimeOf } from '../runtime.ts';
 import { noGrad } from '../scope.ts';
 import { formatShape, type Shape } from '../shape.ts';

@@ -5,7 +5,7 @@ import { isFloat } from '../dtype.ts';
 import { DeviceError, DTypeError, GradientError, ShapeError } from '../errors.ts';
 import { dense } from '../execute/map.ts';
 import { denseLayout } from '../layout.ts';
-import { disown, expose, library, own, release, type Storage } from '../memory.ts';
+import { disown, expose, library, own, release, type Storage } from '../memory/ownership.ts';
 import { copy } from '../primitives/unary.ts';
 import { stopGradient } from '../primitives/view.ts';
 import { withScope } from '../scope.ts';

@@ -3,10 +3,10 @@
  * it is freed at once iff no user handle reached it, no graph saved it, no variable owns it and no
  * library frame is open over it. All else is left to the working set and to V8's collector.
  */
-import type { Buffer } from './backend.ts';
-import { DisposedError } from './errors.ts';
-import { refusePromise, scope } from './scope.ts';
-import { Tensor } from './tensor.ts';
+import type { Buffer } from '../backend.ts';
+import { DisposedError } from '../errors.ts';
+import { refusePromise, scope } from '../scope.ts';
+import { Tensor } from '../tensor.ts';
 import type { WorkingSet } from './working-set.ts';
 
 /** One piece of backend memory, shared by a tensor and its views. */

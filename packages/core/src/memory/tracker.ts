@@ -3,10 +3,10 @@
  * trace for each tensor. The collector's own word (a FinalizationRegistry) says what it took, so
  * counts are exact only after a garbage collection and a turn of the event loop.
  */
-import type { Backend } from './backend.ts';
-import { getDefaultBackend } from './backends.ts';
-import type { Storage } from './memory.ts';
-import { runtimeOf } from './runtime.ts';
+import type { Backend } from '../backend.ts';
+import { getDefaultBackend } from '../backends.ts';
+import { runtimeOf } from '../runtime.ts';
+import type { Storage } from './ownership.ts';
 
 /** Live tensors that one line of code made. */
 export interface CreationSite {

@@ -1,8 +1,8 @@
 /** For those who want to see or steer memory. Nothing here is ever needed. */
-import type { Backend } from './backend.ts';
-import { getDefaultBackend } from './backends.ts';
-import { library } from './memory.ts';
-import { runtimeOf } from './runtime.ts';
+import type { Backend } from '../backend.ts';
+import { getDefaultBackend } from '../backends.ts';
+import { runtimeOf } from '../runtime.ts';
+import { library } from './ownership.ts';
 import type { MemoryReport } from './working-set.ts';
 
 /** What the tensors of a backend take (the default backend if left out). */

@@ -4,10 +4,10 @@
  * copied out to an ArrayBuffer that only its own record reaches, so what the user dropped V8 frees,
  * and what he kept comes back when touched. The list holds records, never tensors.
  */
-import type { Backend, Buffer } from './backend.ts';
-import { OutOfMemoryError } from './errors.ts';
-import { Storage } from './memory.ts';
-import { scope } from './scope.ts';
+import type { Backend, Buffer } from '../backend.ts';
+import { OutOfMemoryError } from '../errors.ts';
+import { scope } from '../scope.ts';
+import { Storage } from './ownership.ts';
 
 /** What `memory()` reports. All figures in bytes but the counts. */
 export interface MemoryReport {

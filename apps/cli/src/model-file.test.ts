@@ -2,11 +2,10 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cpuJs, setDefaultBackend } from 'tenon';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ModelDescription } from './description.ts';
 import { FileError, OverwriteError } from './errors.ts';
 import { checkTarget, loadModel, replaceAll, saveOrRescue } from './model-file.ts';
 import { buildModel } from './models.ts';
-import { temporaryFolder } from './testing.ts';
+import { DESCRIPTION, temporaryFolder } from './testing.ts';
 
 let folder = '';
 beforeAll(async () => {
@@ -47,27 +46,6 @@ describe('replaceAll', () => {
 });
 
 describe('saveOrRescue', () => {
-  const description: ModelDescription = {
-    format: 'tenon-model',
-    version: 1,
-    model: 'mlp',
-    inputShape: [1, 4, 4],
-    classes: ['a', 'b'],
-    parameters: 0,
-    backend: 'cpu-js',
-    seed: 1,
-    data: { source: 'digits', limit: null, label: null },
-    training: {
-      optimizer: 'adam',
-      learningRate: 0.001,
-      schedule: 'cosine',
-      batchSize: 32,
-      epochs: 2,
-      shift: 0,
-    },
-    test: { accuracy: 0.5, loss: 0.7, samples: 8 },
-  };
-
   it('keeps a trained model that its path cannot take, and says where', async () => {
     setDefaultBackend(cpuJs());
     const model = buildModel('mlp', [1, 4, 4], 2);
@@ -77,7 +55,7 @@ describe('saveOrRescue', () => {
     const saving = saveOrRescue(
       join(file, 'm.safetensors'),
       model,
-      { ...description, parameters },
+      { ...DESCRIPTION, inputShape: [1, 4, 4], parameters },
       false,
     );
     const error = await saving.then(

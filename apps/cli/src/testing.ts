@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import type { ModelDescription } from './description.ts';
 import { run } from './program.ts';
 
 /** The command's source file. */
@@ -86,3 +87,25 @@ function header(magic: number, sizes: readonly number[]): Buffer {
   });
   return bytes;
 }
+
+/** A model description with nothing wrong in it. */
+export const DESCRIPTION: ModelDescription = {
+  format: 'tenon-model',
+  version: 1,
+  model: 'mlp',
+  inputShape: [1, 8, 8],
+  classes: ['a', 'b'],
+  parameters: 10,
+  backend: 'cpu-js',
+  seed: 1,
+  data: { source: 'digits', limit: null, label: null },
+  training: {
+    optimizer: 'adam',
+    learningRate: 0.001,
+    schedule: 'cosine',
+    batchSize: 32,
+    epochs: 2,
+    shift: 0,
+  },
+  test: { accuracy: 0.5, loss: 0.7, samples: 8 },
+};

@@ -1,42 +1,16 @@
 import type { DType, ReduceName, ScalarName, Step } from '@tenon/core';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { cpuJs } from './index.ts';
-import { expectRegion, runRegion, type TestInput, type TestRegion } from './test-support.ts';
-
-const generated = cpuJs();
-const interpreted = cpuJs({ codegen: false });
-
-const load = (index: number, dtype: DType = 'f32'): Step => ({ op: 'load', index, dtype });
-const reduce = (reducer: ReduceName, arg: number, dtype: DType = 'f32'): Step => ({
-  op: 'reduce',
-  reducer,
-  args: [arg],
-  dtype,
-});
-const constant = (index: number, dtype: DType = 'f32'): Step => ({ op: 'const', index, dtype });
-
-/** Small dyadic numbers: sums of them are exact in any order. */
-function numbers(count: number, seed = 1): number[] {
-  let state = seed;
-  return Array.from({ length: count }, () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return ((state >>> 16) % 33) / 4 - 4;
-  });
-}
-
-/** Both executors against the oracle, every element of every output buffer. */
-function check(region: TestRegion): void {
-  const wanted = expectRegion(region);
-  for (const backend of [generated, interpreted]) {
-    runRegion(backend, region).forEach((data, o) => {
-      const length = wanted[o]?.length ?? 0;
-      const got = Array.from(data).slice(0, length);
-      // -0 and 0 are not told apart here: single ops test that.
-      expect(got.map((v) => v + 0)).toEqual((wanted[o] ?? []).map((v) => v + 0));
-    });
-  }
-}
+import {
+  check,
+  constant,
+  generated,
+  interpreted,
+  load,
+  numbers,
+  reduce,
+} from './region-test-support.ts';
+import { runRegion, type TestInput, type TestRegion } from './test-support.ts';
 
 /** A random region: exact ops on dyadic data, or all ops (`isWild`) for comparing the executors. */
 function randomRegion(pick: (below: number) => number, isWild: boolean): TestRegion {

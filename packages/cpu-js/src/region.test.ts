@@ -1,7 +1,15 @@
-import type { DType, ReduceName, ScalarName, Step } from '@tenon/core';
+import type { DType, ScalarName, Step } from '@tenon/core';
 import { describe, expect, test } from 'vitest';
-import { cpuJs } from './index.ts';
 import { regionSource } from './region.ts';
+import {
+  check,
+  constant,
+  generated,
+  interpreted,
+  load,
+  numbers,
+  reduce,
+} from './region-test-support.ts';
 import {
   expectRegion,
   runRegion,
@@ -10,45 +18,12 @@ import {
   type TestRegion,
 } from './test-support.ts';
 
-const generated = cpuJs();
-const interpreted = cpuJs({ codegen: false });
-
-const load = (index: number, dtype: DType = 'f32'): Step => ({ op: 'load', index, dtype });
 const op = (name: ScalarName, ...args: number[]): Step => ({
   op: name,
   args,
   dtype: 'f32',
   from: 'f32',
 });
-const reduce = (reducer: ReduceName, arg: number, dtype: DType = 'f32'): Step => ({
-  op: 'reduce',
-  reducer,
-  args: [arg],
-  dtype,
-});
-const constant = (index: number, dtype: DType = 'f32'): Step => ({ op: 'const', index, dtype });
-
-/** Small dyadic numbers: sums of them are exact in any order. */
-function numbers(count: number, seed = 1): number[] {
-  let state = seed;
-  return Array.from({ length: count }, () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return ((state >>> 16) % 33) / 4 - 4;
-  });
-}
-
-/** Both executors against the oracle, every element of every output buffer. */
-function check(region: TestRegion): void {
-  const wanted = expectRegion(region);
-  for (const backend of [generated, interpreted]) {
-    runRegion(backend, region).forEach((data, o) => {
-      const length = wanted[o]?.length ?? 0;
-      const got = Array.from(data).slice(0, length);
-      // -0 and 0 are not told apart here: single ops test that.
-      expect(got.map((v) => v + 0)).toEqual((wanted[o] ?? []).map((v) => v + 0));
-    });
-  }
-}
 
 describe('element-wise', () => {
   test('dense, sizes around the unrolling', () => {

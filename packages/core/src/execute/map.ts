@@ -34,7 +34,8 @@ export function map(
 ): Tensor {
   const out = output(runtime, type);
   if (out.size === 0) return out;
-  if (isAllDense(inputs, out.layout)) denseMap(runtime, primitive, inputs, out);
+  // Size 1 drops the axis and is another structure: it goes the general way.
+  if (out.size > 1 && isAllDense(inputs, out.layout)) denseMap(runtime, primitive, inputs, out);
   else launchRegion(runtime, mapRegion(primitive, inputs, out), inputs, [out]);
   return out;
 }
@@ -72,12 +73,7 @@ function denseMap(
   let kernel = runtime.denseKernels[key];
   if (kernel === undefined) {
     kernel = prepareRegion(runtime, mapRegion(primitive, inputs, out)).kernel;
-    // Size 1 drops the axis and is another structure: it goes the general way.
-    if (out.size > 1) runtime.denseKernels[key] = kernel;
-  }
-  if (out.size === 1) {
-    launchRegion(runtime, mapRegion(primitive, inputs, out), inputs, [out]);
-    return;
+    runtime.denseKernels[key] = kernel;
   }
   launchDense(runtime, kernel, inputs, out, words);
 }

@@ -2,15 +2,19 @@ import type { DType, ReduceName, ScalarName, Step } from '@tenon/core';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
-  check,
   constant,
   generated,
   interpreted,
   load,
   numbers,
+  outcomes,
   reduce,
 } from './region-test-support.ts';
 import { runRegion, type TestInput, type TestRegion } from './test-support.ts';
+
+function check(region: TestRegion): void {
+  for (const { got, wanted } of outcomes(region)) expect(got).toEqual(wanted);
+}
 
 /** A random region: exact ops on dyadic data, or all ops (`isWild`) for comparing the executors. */
 function randomRegion(pick: (below: number) => number, isWild: boolean): TestRegion {

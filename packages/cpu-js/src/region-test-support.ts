@@ -1,12 +1,10 @@
 /** What both test files of regions share: steps, exact data, both executors against the oracle. */
 import type { DType, ReduceName, Step } from '@tenon/core';
-import { expect } from 'vitest';
-import type { CpuJsBackend } from './backend.ts';
-import { cpuJs } from './index.ts';
+import { CpuJsBackend } from './backend.ts';
 import { expectRegion, runRegion, type TestRegion } from './test-support.ts';
 
-export const generated: CpuJsBackend = cpuJs();
-export const interpreted: CpuJsBackend = cpuJs({ codegen: false });
+export const generated: CpuJsBackend = new CpuJsBackend({});
+export const interpreted: CpuJsBackend = new CpuJsBackend({ codegen: false });
 
 export const load = (index: number, dtype: DType = 'f32'): Step => ({ op: 'load', index, dtype });
 export const reduce = (reducer: ReduceName, arg: number, dtype: DType = 'f32'): Step => ({
@@ -30,15 +28,15 @@ export function numbers(count: number, seed = 1): number[] {
   });
 }
 
-/** Both executors against the oracle, every element of every output buffer. */
-export function check(region: TestRegion): void {
-  const wanted = expectRegion(region);
-  for (const backend of [generated, interpreted]) {
-    runRegion(backend, region).forEach((data, o) => {
-      const length = wanted[o]?.length ?? 0;
-      const got = Array.from(data).slice(0, length);
-      // -0 and 0 are not told apart here: single ops test that.
-      expect(got.map((v) => v + 0)).toEqual((wanted[o] ?? []).map((v) => v + 0));
-    });
-  }
+/** What both executors give and what the oracle says, for every element of every output. */
+export function outcomes(region: TestRegion): { got: number[]; wanted: number[] }[] {
+  const oracle = expectRegion(region);
+  // -0 and 0 are not told apart here: single ops test that.
+  const plain = (values: readonly number[]): number[] => values.map((v) => v + 0);
+  return [generated, interpreted].flatMap((backend) =>
+    runRegion(backend, region).map((data, o) => {
+      const wanted = oracle[o] ?? [];
+      return { got: plain(Array.from(data).slice(0, wanted.length)), wanted: plain(wanted) };
+    }),
+  );
 }

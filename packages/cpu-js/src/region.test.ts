@@ -2,12 +2,12 @@ import type { DType, ScalarName, Step } from '@tenon/core';
 import { describe, expect, test } from 'vitest';
 import { regionSource } from './region.ts';
 import {
-  check,
   constant,
   generated,
   interpreted,
   load,
   numbers,
+  outcomes,
   reduce,
 } from './region-test-support.ts';
 import {
@@ -17,6 +17,10 @@ import {
   type TestInput,
   type TestRegion,
 } from './test-support.ts';
+
+function check(region: TestRegion): void {
+  for (const { got, wanted } of outcomes(region)) expect(got).toEqual(wanted);
+}
 
 const op = (name: ScalarName, ...args: number[]): Step => ({
   op: name,

@@ -325,6 +325,11 @@ export type {
 } from './backend.ts';
 export type { ReduceName, ScalarName } from './scalars.ts';
 export { SCALARS } from './scalars.ts';
+export type { PlannedLoop, PlannedOperand, RegionPlan } from './graph/region-plan.ts';
+export { isIdentityRegion, planRegion } from './graph/region-plan.ts';
+export { hostMath } from './host-math.ts';
+export type { StepExecutor } from './link.ts';
+export { linkSteps } from './link.ts';
 
 // Attributes of composites that a backend may override
 export type { ConvAttrs, ConvGradAttrs } from './composites/convolution.ts';

@@ -13,7 +13,7 @@ import type {
   ScalarName,
   Specs,
 } from '@tenon/core';
-import { DTypeError } from '@tenon/core';
+import { DTypeError, linkSteps } from '@tenon/core';
 import { isCodegenAllowed, makeScratch } from './codegen.ts';
 import { makeOverrides } from './fused/overrides.ts';
 import { CpuKernel } from './kernel.ts';
@@ -25,10 +25,9 @@ import { prepareMatmul } from './kernels/matmul.ts';
 import { preparePad } from './kernels/pad.ts';
 import { prepareScan } from './kernels/scan.ts';
 import { prepareScatterAdd } from './kernels/scatter-add.ts';
-import { copyBytes, linkProgram } from './program.ts';
 import { type Executor, prepareRegion } from './region.ts';
 import { ROWS } from './scalars.ts';
-import { type CpuBuffer, Pool } from './storage.ts';
+import { type CpuBuffer, copyBytes, Pool } from './storage.ts';
 
 /** Options of `cpuJs`. */
 export interface CpuJsOptions {
@@ -154,7 +153,14 @@ export class CpuJsBackend implements Backend {
   }
 
   link(steps: readonly ProgramStep[]): Program {
-    return linkProgram(steps);
+    return linkSteps(steps, {
+      launch: (kernel, buffers, args) => {
+        this.launch(kernel, buffers, args);
+      },
+      copy: (step, from, to) => {
+        copyBytes(step, from as CpuBuffer, to as CpuBuffer);
+      },
+    });
   }
 
   flush(): void {}

@@ -4,9 +4,9 @@
  * along the last kept axis (sum over the first axis), a block of kept positions at once, their
  * accumulators in scratch rows, so that memory is walked in order.
  */
+import type { PlannedLoop, RegionPlan } from '@tenon/core';
 import { RegionWriter } from './codegen.ts';
 import { reducerOf, twoSumText } from './reduce.ts';
-import type { Loop, RegionPlan } from './region-plan.ts';
 import { roundText } from './scalars.ts';
 
 /** Bodies up to this many characters are written out four times; longer ones loop. */
@@ -52,7 +52,7 @@ function range(from: number, to: number): number[] {
 }
 
 /** Operands that move along the reduced axes in this loop. */
-function operandsOf(writer: RegionWriter, loop: Loop): number[] {
+function operandsOf(writer: RegionWriter, loop: PlannedLoop): number[] {
   const inputs = loop.steps.flatMap((i) => {
     const step = writer.step(i);
     return step.op === 'load' ? [step.index] : [];
@@ -67,7 +67,7 @@ type Locate = (t: number) => string;
 /** Loads, values and stores of one position of a loop; reductions are left to `reduce`. */
 function body(
   writer: RegionWriter,
-  loop: Loop,
+  loop: PlannedLoop,
   locate: Locate,
   scratchIndex: string,
   reduce: (i: number, value: string) => void,
@@ -99,7 +99,7 @@ function rowAccumulate(writer: RegionWriter, i: number, value: string): void {
 }
 
 /** One pass over the reduced axes at one kept position. */
-function rowLoop(writer: RegionWriter, loop: Loop, kept: Map<number, string>): void {
+function rowLoop(writer: RegionWriter, loop: PlannedLoop, kept: Map<number, string>): void {
   const { keptRank } = writer.plan.spec;
   const inner = writer.plan.rank - 1;
   for (const i of loop.reduces) {
@@ -129,7 +129,7 @@ function rowLoop(writer: RegionWriter, loop: Loop, kept: Map<number, string>): v
 /** The part of the innermost loop that goes in steps of four. */
 function rowGroups(
   writer: RegionWriter,
-  loop: Loop,
+  loop: PlannedLoop,
   grouped: readonly number[],
   at: (index: string) => Locate,
 ): void {
@@ -276,7 +276,7 @@ class ColumnWriter {
   }
 
   /** One pass over the reduced axes for the whole block. */
-  loop(loop: Loop): void {
+  loop(loop: PlannedLoop): void {
     const { writer } = this;
     const { keptRank } = writer.plan.spec;
     const inner = writer.plan.rank - 1;
@@ -307,7 +307,7 @@ class ColumnWriter {
 
   /** All columns of the block at `count` successive reduced positions. */
   private columns(
-    loop: Loop,
+    loop: PlannedLoop,
     positions: Map<number, string>,
     count: number,
     grouped: ReadonlySet<number>,
@@ -349,7 +349,7 @@ class ColumnWriter {
   }
 
   /** Kept values that this loop reads. */
-  private keptArgs(loop: Loop): number[] {
+  private keptArgs(loop: PlannedLoop): number[] {
     const { writer } = this;
     const args = [...loop.steps, ...loop.reduces].flatMap((i) => {
       const step = writer.step(i);

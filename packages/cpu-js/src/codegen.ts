@@ -6,9 +6,8 @@
  * Names in generated code: args, buffers; n<axis> sizes; v<t> views, o<t> offsets, t<t>_<axis>
  * strides, p<t>_<axis> positions of operand t; c<slot> constants; s<step> values.
  */
-import type { DType, Step } from '@tenon/core';
+import type { DType, PlannedOperand, RegionPlan, Step } from '@tenon/core';
 import { ERF, ERF_SLOPE, EXP2, POW2 } from './math.ts';
-import type { Operand, RegionPlan } from './region-plan.ts';
 import { HELPERS, scalarText } from './scalars.ts';
 import { viewName } from './storage.ts';
 
@@ -82,7 +81,7 @@ export class RegionWriter {
     this.lines.push(text);
   }
 
-  operand(t: number): Operand {
+  operand(t: number): PlannedOperand {
     const found = this.plan.operands[t];
     if (found === undefined) throw new RangeError(`region: no operand ${t}`);
     return found;

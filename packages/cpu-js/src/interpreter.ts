@@ -3,9 +3,8 @@
  * as loops over chunks of the innermost axis. Used where a content security policy forbids
  * `new Function`; 10 to 30 times slower than generated code.
  */
-import type { Step } from '@tenon/core';
+import type { PlannedLoop, RegionPlan, Step } from '@tenon/core';
 import { compensated, type Reducer, reducerOf, twoSumError } from './reduce.ts';
-import type { Loop, RegionPlan } from './region-plan.ts';
 import { type Evaluate, round, scalarFunction } from './scalars.ts';
 import { type CpuBuffer, type View, viewOf } from './storage.ts';
 
@@ -289,7 +288,7 @@ export class Interpreter {
   }
 
   /** One pass over the reduced axes at the current kept position. */
-  private pass(args: Int32Array, loop: Loop): void {
+  private pass(args: Int32Array, loop: PlannedLoop): void {
     const { plan } = this;
     const { keptRank } = plan.spec;
     const inner = plan.rank - 1;

@@ -5,11 +5,11 @@
  * exp, expm1, tanh: 2^(k/16) from a table times e^r, |r| <= ln2/32, by least-maximum fits
  * (after Tang, "Table-driven implementation of the exponential function", 1989).
  * log, log1p: 2^k · m, m in [√½, √2), 2·atanh((m-1)/(m+1)), fit of degree 3 in the square.
- * erf: Taylor's series of degree 4 about the nearest of 128 points (`erf.ts` makes the table).
+ * erf: Taylor's series of degree 4 about the nearest of 128 points (core's erf makes the table).
  * randomBits: Threefry-2x32 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011).
  */
 
-import { erf } from './erf.ts';
+import { hostMath } from '@tenon/core';
 
 /** 2^(i/16 - EXP2_BIAS/16): scaling by table needs no bit patterns. */
 export const EXP2_BIAS = 2560;
@@ -110,7 +110,7 @@ export function log1p32(x: number): number {
 
 /** erf(k/32) and its slope 2/√π e^(-(k/32)²); erf is 1 in float32 from 4 on. */
 export const ERF: Float64Array<ArrayBuffer> = Float64Array.from({ length: 129 }, (_, k) =>
-  erf(k / 32),
+  hostMath.erf(k / 32),
 );
 export const ERF_SLOPE: Float64Array<ArrayBuffer> = Float64Array.from(
   { length: 129 },
@@ -129,35 +129,6 @@ export function erf32(x: number): number {
   const series = d * (1 - d * (c + d * (1 - 2 * q - d * c * (1.5 - q)) * THIRD));
   const v = (ERF[k] ?? 0) + (ERF_SLOPE[k] ?? 0) * series;
   return x === 0 ? x : x < 0 ? -v : v;
-}
-
-/** x^y as C and IEEE 754 define it: 1^NaN and (-1)^±∞ are 1, where JavaScript says NaN. */
-export function pow(x: number, y: number): number {
-  if (x === 1 || y === 0) return 1;
-  if (x === -1 && (y === Infinity || y === -Infinity)) return 1;
-  return y === 2 ? x * x : x ** y;
-}
-
-/** x^y in wrapping integers by squaring; a negative exponent gives the truncated reciprocal. */
-export function powInteger(x: number, y: number): number {
-  if (y < 0) return x === 1 ? 1 : x === -1 ? ((y & 1) === 0 ? 1 : -1) : 0;
-  let result = 1;
-  let base = x;
-  for (let e = y; e !== 0; e >>>= 1) {
-    if ((e & 1) !== 0) result = Math.imul(result, base);
-    base = Math.imul(base, base);
-  }
-  return result;
-}
-
-/** Float to i32: truncates, saturates, NaN is 0. */
-export function toInt32(x: number): number {
-  return x >= 2147483647 ? 2147483647 : x <= -2147483648 ? -2147483648 : x | 0;
-}
-
-/** Float to u32: truncates, saturates, NaN is 0. */
-export function toUint32(x: number): number {
-  return x >= 4294967295 ? 4294967295 : x > 0 ? x >>> 0 : 0;
 }
 
 const KEY_PARITY = 0x1bd11bda;

@@ -1,10 +1,11 @@
 /** Regions: picks generated code or the interpreter, and the loop order. */
-import type { RegionSpec } from '@tenon/core';
+import type { RegionPlan, RegionSpec } from '@tenon/core';
+import { planRegion } from '@tenon/core';
 import { compile, epilogueSource, mapSource, type Scratch } from './codegen.ts';
 import { columnSource, prefersColumns, rowSource } from './codegen-reduce.ts';
 import { Interpreter } from './interpreter.ts';
 import type { Run } from './kernel.ts';
-import { planRegion } from './region-plan.ts';
+import { ROWS } from './scalars.ts';
 import type { CpuBuffer } from './storage.ts';
 
 /** How this backend executes scalar programs. */
@@ -14,16 +15,21 @@ export interface Executor {
   readonly scratch: Scratch;
 }
 
+/** The plan of a region; `words` and `firstBuffer` as in planRegion. */
+function plan(spec: RegionSpec, words = 0, firstBuffer = 0, isEpilogue = false): RegionPlan {
+  return planRegion(spec, (op) => ROWS[op].isCostly, words, firstBuffer, isEpilogue);
+}
+
 /** JavaScript text of a region, as snapshots and debugging want it. */
 export function regionSource(spec: RegionSpec): string {
-  const plan = planRegion(spec);
-  if (spec.reducedRank === 0) return mapSource(plan);
-  return prefersColumns(plan) ? columnSource(plan) : rowSource(plan);
+  const planned = plan(spec);
+  if (spec.reducedRank === 0) return mapSource(planned);
+  return prefersColumns(planned) ? columnSource(planned) : rowSource(planned);
 }
 
 export function prepareRegion(spec: RegionSpec, executor: Executor): Run {
   if (executor.codegen) return compile<Run>(regionSource(spec), executor.scratch);
-  const interpreter = new Interpreter(planRegion(spec));
+  const interpreter = new Interpreter(plan(spec));
   return (buffers, args) => {
     interpreter.run(buffers, args);
   };
@@ -53,9 +59,9 @@ export function prepareEpilogue(
   firstBuffer: number,
   executor: Executor,
 ): Epilogue {
-  const plan = planRegion(spec, words, firstBuffer, true);
-  if (executor.codegen) return compile<Epilogue>(epilogueSource(plan), executor.scratch);
-  const interpreter = new Interpreter(plan);
+  const planned = plan(spec, words, firstBuffer, true);
+  if (executor.codegen) return compile<Epilogue>(epilogueSource(planned), executor.scratch);
+  const interpreter = new Interpreter(planned);
   return (buffers, args, values, stride, b0, b1, m0, m1, n0, n1) => {
     interpreter.run(buffers, args, { values, stride, b0, b1, m0, m1, n0, n1 });
   };

@@ -4,7 +4,7 @@
  * doubles; `round` brings every result back to its dtype, so a fused step equals a single one.
  */
 import type { DType, ScalarName } from '@tenon/core';
-import { erf } from './erf.ts';
+import { hostMath } from '@tenon/core';
 import {
   ATANH_FIT,
   EXP_FIT,
@@ -16,16 +16,14 @@ import {
   log1p32,
   log32,
   POW2_BIAS,
-  pow,
-  powInteger,
   STEP,
   STEPS,
   tanh32,
   threefry,
   threefrySource,
-  toInt32,
-  toUint32,
 } from './math.ts';
+
+const { erf, pow, powInteger, toInt32, toUint32 } = hostMath;
 
 export type Evaluate = (a: number, b: number, c: number) => number;
 type Text = (a: string, b: string, c: string) => string;

@@ -3,7 +3,7 @@
  * pool of freed buffers by size class. A fresh ArrayBuffer is zeroed and faulted in by the system
  * (139-928 µs per MB measured), a reused one is not, so reuse is the lever.
  */
-import type { Buffer, DType } from '@tenon/core';
+import type { Buffer, CopyStep, DType } from '@tenon/core';
 import { BackendError, DTypeError } from '@tenon/core';
 
 export type View =
@@ -73,6 +73,16 @@ export function viewName(dtype: DType): 'f32' | 'i32' | 'u32' | 'f64' {
 
 export function viewOf(buffer: CpuBuffer, dtype: DType): View {
   return buffer[viewName(dtype)];
+}
+
+/** The bytes of a copy step from one buffer to another, or within one. */
+export function copyBytes(step: CopyStep, from: CpuBuffer, to: CpuBuffer): void {
+  if (from === to) {
+    to.bytes.copyWithin(step.toByte, step.fromByte, step.fromByte + step.byteLength);
+    return;
+  }
+  const bytes = from.bytes.subarray(step.fromByte, step.fromByte + step.byteLength);
+  to.bytes.set(bytes, step.toByte);
 }
 
 const SMALLEST = 64;

@@ -6,13 +6,18 @@ import * as tenon from './index.ts';
 
 const all: Readonly<Record<string, unknown>> = { ...tenon };
 
+/** What only backends need: it is in @tenon/core. */
+const FOR_BACKENDS = new Set(['hostMath', 'isIdentityRegion', 'linkSteps', 'planRegion']);
+
 /** Names that an earlier package of this one has taken. */
 const RENAMED: Readonly<Record<string, string>> = { split: 'splitDataset' };
 
 describe('tenon', () => {
   it('exports all of @tenon/core, save losses that nn has too', () => {
     const expected: Readonly<Record<string, unknown>> = { ...core, ...nn };
-    for (const name of Object.keys(core)) expect(all[name], name).toBe(expected[name]);
+    for (const name of Object.keys(core)) {
+      if (!FOR_BACKENDS.has(name)) expect(all[name], name).toBe(expected[name]);
+    }
   });
 
   it('exports all of @tenon/nn', () => {

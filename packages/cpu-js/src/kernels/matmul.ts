@@ -4,9 +4,9 @@
  * args: B0 B1 M N K, A: offset sB0 sB1 sM sK, B: offset sB0 sB1 sK sN, the epilogue's words.
  */
 import type { MatmulSpec } from '@tenon/core';
+import { isIdentityRegion } from '@tenon/core';
 import { CpuKernel, type Run } from '../kernel.ts';
 import { type Epilogue, type Executor, prepareEpilogue } from '../region.ts';
-import { isIdentity } from '../region-plan.ts';
 import { type CpuBuffer, type View, viewOf } from '../storage.ts';
 import {
   K_BLOCK,
@@ -64,7 +64,7 @@ class Product {
     const { scratch } = executor;
     this.executor = executor;
     this.dtype = spec.dtype;
-    this.epilogue = isIdentity(spec.epilogue)
+    this.epilogue = isIdentityRegion(spec.epilogue)
       ? storeEpilogue(spec)
       : prepareEpilogue(spec.epilogue, EPILOGUE_WORDS, 2, executor);
     const none = scratch.wide(SLOT_TILE, 1);

@@ -1,15 +1,17 @@
 /**
- * What both executors of a region (generated code and the interpreter) have to agree on: where each
- * number lies in the launch words, which steps run in which inner loop, when outputs are stored.
- * Pure analysis of the spec; no sizes are known here.
+ * A plan of a region, for backends: where each number lies in the launch words, which steps run in
+ * which inner loop, when outputs are stored. Every generator of loops starts from it. Pure analysis
+ * of the spec; no sizes are known here.
  */
-import type { DType, InputSpec, OutputSpec, RegionSpec, Step } from '@tenon/core';
-import { ROWS } from './scalars.ts';
+import type { InputSpec, OutputSpec, RegionSpec, Step } from '../backend.ts';
+import type { DType } from '../dtype.ts';
+import type { ScalarName } from '../scalars.ts';
 
 /** Where a value changes: nowhere, per kept position, per reduced position. */
 type Domain = 'uniform' | 'kept' | 'full';
 
-export interface Operand {
+/** An input or output of a region and where its numbers are. */
+export interface PlannedOperand {
   readonly dtype: DType;
   readonly domain: 'kept' | 'full';
   readonly keptClass: number;
@@ -22,7 +24,7 @@ export interface Operand {
 }
 
 /** One pass over the reduced axes. */
-export interface Loop {
+export interface PlannedLoop {
   /** Full steps to evaluate, in order. */
   readonly steps: readonly number[];
   /** Full steps that an earlier loop left in scratch. */
@@ -39,12 +41,12 @@ export interface RegionPlan {
   readonly spec: RegionSpec;
   readonly rank: number;
   /** Inputs, then outputs. */
-  readonly operands: readonly Operand[];
+  readonly operands: readonly PlannedOperand[];
   readonly constantWords: readonly number[];
   readonly domains: readonly Domain[];
   /** Per step: the number of reductions on its longest path. */
   readonly phases: readonly number[];
-  readonly loops: readonly Loop[];
+  readonly loops: readonly PlannedLoop[];
   /** Outputs stored once per kept position. */
   readonly keptStores: readonly number[];
 }
@@ -55,7 +57,7 @@ function argsOf(step: Step): readonly number[] {
   return step.op === 'load' || step.op === 'const' ? [] : step.args;
 }
 
-function locate(spec: RegionSpec, firstBuffer: number, skipsFirst: boolean): Operand[] {
+function locate(spec: RegionSpec, firstBuffer: number, skipsFirst: boolean): PlannedOperand[] {
   const rank = spec.keptRank + spec.reducedRank;
   let buffer = firstBuffer;
   return [...spec.inputs, ...spec.outputs].map((operand: InputSpec | OutputSpec, i) => {
@@ -146,7 +148,8 @@ function planLoops(
   spec: RegionSpec,
   domains: readonly Domain[],
   phases: readonly number[],
-): Loop[] {
+  isCostlyRow: (op: ScalarName) => boolean,
+): PlannedLoop[] {
   const reduces = spec.steps.flatMap((step, i) => (step.op === 'reduce' ? [i] : []));
   const phaseOfArg = (i: number): number => (phases[i] ?? 1) - 1;
   const full = spec.outputs.flatMap((output, o) => (output.domain === 'full' ? [o] : []));
@@ -176,7 +179,7 @@ function planLoops(
   const isCostly = (i: number): boolean => {
     const op = spec.steps[i]?.op;
     return (
-      op !== undefined && op !== 'load' && op !== 'const' && op !== 'reduce' && ROWS[op].isCostly
+      op !== undefined && op !== 'load' && op !== 'const' && op !== 'reduce' && isCostlyRow(op)
     );
   };
   const computedIn = new Map<number, number>();
@@ -197,11 +200,14 @@ function planLoops(
 }
 
 /**
- * Plans a region. `words` is where its args start in the launch words, `firstBuffer` where its
- * buffers start; `isEpilogue`: input 0 is the accumulator and has no buffer.
+ * Plans a region. A full value is kept in scratch for a later loop where `isCostly` says that its
+ * operation costs more than a store and a load. `words` is where its args start in the launch
+ * words, `firstBuffer` where its buffers start; `isEpilogue`: input 0 is the accumulator and has no
+ * buffer.
  */
 export function planRegion(
   spec: RegionSpec,
+  isCostly: (op: ScalarName) => boolean,
   words = 0,
   firstBuffer = 0,
   isEpilogue = false,
@@ -227,13 +233,13 @@ export function planRegion(
     constantWords,
     domains,
     phases,
-    loops: isMap ? [] : planLoops(spec, domains, phases),
+    loops: isMap ? [] : planLoops(spec, domains, phases, isCostly),
     keptStores: spec.outputs.flatMap((o, i) => (isMap || o.domain === 'kept' ? [i] : [])),
   };
 }
 
 /** Whether an epilogue only rounds and stores the accumulator. */
-export function isIdentity(spec: RegionSpec): boolean {
+export function isIdentityRegion(spec: RegionSpec): boolean {
   const [step] = spec.steps;
   return (
     spec.steps.length === 1 &&

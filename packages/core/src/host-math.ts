@@ -1,6 +1,7 @@
 /**
- * The error function in double precision, error below 1 ULP: the piecewise rational approximations
- * of fdlibm's s_erf.c (Sun Microsystems, 1993). JavaScript has no erf of its own.
+ * Scalar functions on doubles that JavaScript lacks or defines otherwise than C: backends call them
+ * for float64 and to make tables. erf: the piecewise rational approximations of fdlibm's s_erf.c
+ * (Sun Microsystems, 1993), error below 1 ULP.
  */
 
 const ERX = 0.8450629115104675;
@@ -56,7 +57,7 @@ function tail(a: number): number {
 }
 
 /** erf(x) = 2/√π ∫₀ˣ e^(-t²) dt; odd, ±1 at ±∞, NaN at NaN. */
-export function erf(x: number): number {
+function erf(x: number): number {
   const a = Math.abs(x);
   if (a < 0.84375) {
     if (a < 2 ** -28) return x + EFX * x;
@@ -71,3 +72,41 @@ export function erf(x: number): number {
   if (a < 6) return x < 0 ? tail(a) - 1 : 1 - tail(a);
   return x > 0 ? 1 : x < 0 ? -1 : x;
 }
+
+/** x^y as C and IEEE 754 define it: 1^NaN and (-1)^±∞ are 1, where JavaScript says NaN. */
+function pow(x: number, y: number): number {
+  if (x === 1 || y === 0) return 1;
+  if (x === -1 && (y === Infinity || y === -Infinity)) return 1;
+  return y === 2 ? x * x : x ** y;
+}
+
+/** x^y in wrapping integers by squaring; a negative exponent gives the truncated reciprocal. */
+function powInteger(x: number, y: number): number {
+  if (y < 0) return x === 1 ? 1 : x === -1 ? ((y & 1) === 0 ? 1 : -1) : 0;
+  let result = 1;
+  let base = x;
+  for (let e = y; e !== 0; e >>>= 1) {
+    if ((e & 1) !== 0) result = Math.imul(result, base);
+    base = Math.imul(base, base);
+  }
+  return result;
+}
+
+/** Float to i32: truncates, saturates, NaN is 0. */
+function toInt32(x: number): number {
+  return x >= 2147483647 ? 2147483647 : x <= -2147483648 ? -2147483648 : x | 0;
+}
+
+/** Float to u32: truncates, saturates, NaN is 0. */
+function toUint32(x: number): number {
+  return x >= 4294967295 ? 4294967295 : x > 0 ? x >>> 0 : 0;
+}
+
+/** Scalar functions with C's semantics, for backends. See each function. */
+export const hostMath: {
+  erf(x: number): number;
+  pow(x: number, y: number): number;
+  powInteger(x: number, y: number): number;
+  toInt32(x: number): number;
+  toUint32(x: number): number;
+} = { erf, pow, powInteger, toInt32, toUint32 };

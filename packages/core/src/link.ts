@@ -1,22 +1,36 @@
 /**
- * Compiled programs: the steps as a list of nodes that own their buffers and words, so that `run`
- * only calls kernels. Loops change the words and buffers of their body in place and restore both.
+ * A linker for backends that execute at once: the steps as a list of nodes that own their buffers
+ * and words, so that `run` only launches and copies. Loops change the words and buffers of their
+ * body in place and restore both.
  */
-import type { Buffer, CopyStep, Launch, LoopStep, Program, ProgramStep } from '@tenon/core';
-import { BackendError } from '@tenon/core';
-import type { CpuKernel, Run } from './kernel.ts';
-import type { CpuBuffer } from './storage.ts';
+import type {
+  Buffer,
+  CopyStep,
+  Kernel,
+  Launch,
+  LoopStep,
+  Program,
+  ProgramStep,
+} from './backend.ts';
+import { BackendError } from './errors.ts';
+
+/** What a program does at each step. Neither may keep the arrays. */
+export interface StepExecutor {
+  launch(kernel: Kernel, buffers: readonly Buffer[], args: Int32Array): void;
+  /** `from` and `to` instead of those of the step: a loop may have exchanged them. */
+  copy(step: CopyStep, from: Buffer, to: Buffer): void;
+}
 
 interface LaunchNode {
   readonly kind: 'launch';
-  readonly run: Run;
-  readonly buffers: CpuBuffer[];
+  readonly kernel: Kernel;
+  readonly buffers: Buffer[];
   readonly args: Int32Array;
 }
 interface CopyNode {
   readonly kind: 'copy';
   /** [from, to]: an array, so that swaps treat launches and copies alike. */
-  readonly buffers: CpuBuffer[];
+  readonly buffers: Buffer[];
   readonly step: CopyStep;
 }
 interface Increment {
@@ -26,9 +40,9 @@ interface Increment {
 }
 /** Every place of the body that holds one of the two buffers. */
 interface Swap {
-  readonly first: CpuBuffer;
-  readonly second: CpuBuffer;
-  readonly places: readonly { readonly buffers: CpuBuffer[]; readonly index: number }[];
+  readonly first: Buffer;
+  readonly second: Buffer;
+  readonly places: readonly { readonly buffers: Buffer[]; readonly index: number }[];
 }
 interface LoopNode {
   readonly kind: 'loop';
@@ -38,20 +52,6 @@ interface LoopNode {
   readonly swaps: readonly Swap[];
 }
 type Node = LaunchNode | CopyNode | LoopNode;
-
-export function copyBytes(step: CopyStep, from: CpuBuffer, to: CpuBuffer): void {
-  if (from === to) {
-    to.bytes.copyWithin(step.toByte, step.fromByte, step.fromByte + step.byteLength);
-    return;
-  }
-  const bytes = from.bytes.subarray(step.fromByte, step.fromByte + step.byteLength);
-  to.bytes.set(bytes, step.toByte);
-}
-
-function copyNode(node: CopyNode): void {
-  const [from, to] = node.buffers;
-  if (from !== undefined && to !== undefined) copyBytes(node.step, from, to);
-}
 
 function exchange(swaps: readonly Swap[]): void {
   for (const { first, second, places } of swaps) {
@@ -65,15 +65,16 @@ function add(increments: readonly Increment[], times: number): void {
   for (const { args, word, delta } of increments) args[word] = (args[word] ?? 0) + delta * times;
 }
 
-function runNodes(nodes: readonly Node[]): void {
+function runNodes(nodes: readonly Node[], executor: StepExecutor): void {
   for (const node of nodes) {
-    if (node.kind === 'launch') node.run(node.buffers, node.args);
-    else if (node.kind === 'copy') copyNode(node);
-    else runLoop(node);
+    if (node.kind === 'launch') executor.launch(node.kernel, node.buffers, node.args);
+    else if (node.kind === 'copy') {
+      executor.copy(node.step, node.buffers[0] as Buffer, node.buffers[1] as Buffer);
+    } else runLoop(node, executor);
   }
 }
 
-function runLoop(node: LoopNode): void {
+function runLoop(node: LoopNode, executor: StepExecutor): void {
   const { body, count, increments, swaps } = node;
   let done = 0;
   try {
@@ -82,7 +83,7 @@ function runLoop(node: LoopNode): void {
         add(increments, 1);
         exchange(swaps);
       }
-      runNodes(body);
+      runNodes(body, executor);
     }
   } finally {
     // Also after an error (an index out of range): the next run starts from the first words again.
@@ -96,19 +97,14 @@ function runLoop(node: LoopNode): void {
 function build(steps: readonly ProgramStep[], launches: Map<Launch, LaunchNode>): Node[] {
   return steps.map((step): Node => {
     if ('kernel' in step) {
-      const kernel = step.kernel as CpuKernel;
-      const buffers = [...step.buffers] as CpuBuffer[];
-      const node: LaunchNode = {
-        kind: 'launch',
-        run: kernel.run,
-        buffers,
-        args: step.args.slice(),
-      };
+      const { kernel } = step;
+      const buffers = [...step.buffers];
+      const node: LaunchNode = { kind: 'launch', kernel, buffers, args: step.args.slice() };
       launches.set(step, node);
       return node;
     }
     if ('body' in step) return buildLoop(step, launches);
-    return { kind: 'copy', buffers: [step.from as CpuBuffer, step.to as CpuBuffer], step };
+    return { kind: 'copy', buffers: [step.from, step.to], step };
   });
 }
 
@@ -122,8 +118,8 @@ function buildLoop(step: LoopStep, launches: Map<Launch, LaunchNode>): LoopNode 
     return { args: node.args, word, delta };
   });
   const swaps = step.swaps.map(([first, second]) => ({
-    first: first as CpuBuffer,
-    second: second as CpuBuffer,
+    first,
+    second,
     places: placesOf(body, first, second),
   }));
   return { kind: 'loop', count: step.count, body, increments, swaps };
@@ -139,13 +135,13 @@ function placesOf(nodes: readonly Node[], first: Buffer, second: Buffer): Swap['
   });
 }
 
-/** Links a program for this backend. */
-export function linkProgram(steps: readonly ProgramStep[]): Program {
+/** A program that has `executor` do one step after another. */
+export function linkSteps(steps: readonly ProgramStep[], executor: StepExecutor): Program {
   const launches = new Map<Launch, LaunchNode>();
   let nodes = build(steps, launches);
   return {
     run: () => {
-      runNodes(nodes);
+      runNodes(nodes, executor);
     },
     setArgs: (launch, args) => {
       const node = launches.get(launch);

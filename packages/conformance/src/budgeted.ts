@@ -15,6 +15,7 @@ import type {
   Program,
   ProgramStep,
 } from '@tenon/core';
+import { OutOfMemoryError } from '@tenon/core';
 
 /** What the arena saw so far. */
 export interface ArenaReport {
@@ -31,6 +32,14 @@ export interface BudgetedBackend extends Backend {
   arena(): ArenaReport;
   /** Checks guards of live blocks and the filling of freed ones. @throws naming the block */
   check(): void;
+}
+
+/** Options of `budgeted`. */
+export interface BudgetedOptions {
+  /** Default true, where the backend can. */
+  readonly syncRead?: boolean;
+  /** allocate throws an OutOfMemoryError beyond so many live bytes. Default: no limit. */
+  readonly capacityBytes?: number;
 }
 
 const GUARD_BYTES = 16;
@@ -61,6 +70,7 @@ class Arena implements BudgetedBackend {
   readonly overrides?: NonNullable<Backend['overrides']>;
   readonly readSync?: NonNullable<Backend['readSync']>;
   readonly #inner: Backend;
+  readonly #capacityBytes: number;
   readonly #live = new Set<Block>();
   readonly #freed = new Map<number, Block[]>();
   #freedCount = 0;
@@ -69,8 +79,10 @@ class Arena implements BudgetedBackend {
   #allocatedBytes = 0;
   #largestBytes = 0;
 
-  constructor(inner: Backend, budgetBytes: number | 'collected', canReadSync: boolean) {
+  constructor(inner: Backend, budgetBytes: number | 'collected', options: BudgetedOptions) {
+    const { syncRead: canReadSync = true, capacityBytes = Number.POSITIVE_INFINITY } = options;
     this.#inner = inner;
+    this.#capacityBytes = capacityBytes;
     this.name = `${inner.name} in ${budgetBytes} bytes`;
     const syncRead = inner.capabilities.syncRead && canReadSync;
     this.capabilities = { ...inner.capabilities, syncRead, memory: budgetBytes };
@@ -84,6 +96,9 @@ class Arena implements BudgetedBackend {
   }
 
   allocate(byteLength: number): Buffer {
+    if (this.#liveBytes + byteLength > this.#capacityBytes) {
+      throw new OutOfMemoryError(`the arena holds ${this.#capacityBytes} bytes`);
+    }
     const reused = this.#freed.get(byteLength)?.pop();
     const block = reused ?? new Block(byteLength, this.#inner.allocate(byteLength + GUARD_BYTES));
     if (reused === undefined) this.#inner.write(block.inner, poison(byteLength + GUARD_BYTES));
@@ -235,7 +250,8 @@ class Arena implements BudgetedBackend {
 /**
  * Wraps the backend that `create` makes: core sees a memory budget of so many bytes, or a collected
  * backend with the same watch over its blocks. `syncRead: false` takes synchronous reads away, so
- * that core cannot copy anything out within a turn.
+ * that core cannot copy anything out within a turn; `capacityBytes` is a memory that is full before
+ * the budget is reached.
  *
  * @example
  * const backend = await budgeted(cpuJs, 64 * 1024);
@@ -243,7 +259,7 @@ class Arena implements BudgetedBackend {
 export async function budgeted(
   create: () => Backend | Promise<Backend>,
   budgetBytes: number | 'collected',
-  options: { readonly syncRead?: boolean } = {},
+  options: BudgetedOptions = {},
 ): Promise<BudgetedBackend> {
-  return new Arena(await create(), budgetBytes, options.syncRead ?? true);
+  return new Arena(await create(), budgetBytes, options);
 }

@@ -43,7 +43,7 @@ export class Runtime {
   }
 
   storageFor(type: TensorType): Storage {
-    return this.memory.acquire(sizeOf(type.shape) * BYTES[type.dtype]);
+    return this.memory.acquire(sizeOf(type.shape) * BYTES[type.dtype], type);
   }
 }
 

@@ -5,7 +5,7 @@
 import * as core from '@tenon/core';
 import { DisposedError, GradientError, setDefaultBackend, type Tensor, tensor } from '@tenon/core';
 import { expect } from 'vitest';
-import { type BudgetedBackend, budgeted } from '../budgeted.ts';
+import { type BudgetedBackend, type BudgetedOptions, budgeted } from '../budgeted.ts';
 import { assertSame } from '../compare.ts';
 import type { Pause, Program } from '../samples/program.ts';
 import { PROGRAMS } from '../samples/programs.ts';
@@ -23,7 +23,7 @@ async function on<T>(
   context: SuiteContext,
   budget: number | 'collected',
   fn: (backend: BudgetedBackend) => Promise<T>,
-  options: { readonly syncRead?: boolean } = {},
+  options: BudgetedOptions = {},
 ): Promise<T> {
   const backend = await budgeted(context.create, budget, options);
   setDefaultBackend(backend);
@@ -162,6 +162,66 @@ function ownership(context: SuiteContext): void {
   );
 }
 
+function limits(context: SuiteContext): void {
+  const { test } = context;
+  test(
+    'a full memory spills before its budget is reached, and says what did not fit',
+    async () => {
+      const capacityBytes = 4000;
+      await on(
+        context,
+        2 ** 20,
+        async (backend) => {
+          const values = seeded(250, 5);
+          const made = Array.from({ length: 12 }, (_, i) => tensor(values).mul(i));
+          for (const [i, x] of made.entries()) {
+            assertSame(
+              'elements',
+              await x.data(),
+              values.map((v) => v * i),
+            );
+          }
+          const { spilledBytes } = core.memory();
+          expect(spilledBytes).toBeGreaterThan(0);
+          await expectError(
+            () => core.arange(2000).mul(2).add(core.arange(2000)),
+            core.OutOfMemoryError,
+            `${backend.name}: no room for a tensor [2000] of i32, 8000 bytes, beside 0 bytes that ` +
+              'the running operation uses; all else was copied out. the arena holds 4000 bytes',
+          );
+          assertSame(
+            'still readable',
+            await made[3]!.data(),
+            values.map((v) => v * 3),
+          );
+        },
+        { capacityBytes },
+      );
+    },
+    { needs: ['syncRead'] },
+  );
+  test(
+    'the budget grows until what a loop touches stays resident',
+    async () => {
+      await on(context, 2 ** 28, async () => {
+        // 48 MB of live tensors, more than the budget of the start.
+        const made = Array.from({ length: 12 }, (_, i) => core.full([2 ** 20], i).add(0));
+        const touch = (): void => {
+          for (const x of made) x.neg().dispose();
+        };
+        for (let i = 0; i < 4; i++) touch();
+        const level = core.memory().restoredBytes;
+        expect(level).toBeGreaterThan(0);
+        touch();
+        touch();
+        expect(core.memory().restoredBytes).toBe(level);
+        expect(await made[7]!.sum().item()).toBe(7 * 2 ** 20);
+      });
+    },
+    { needs: ['syncRead'] },
+  );
+}
+
 function disposal(context: SuiteContext): void {
   const { test } = context;
   test('disposed and scoped tensors say so, and live graphs keep what they need', async () => {
@@ -274,6 +334,7 @@ export const memorySuite: Suite = {
   define(context) {
     programs(context);
     ownership(context);
+    limits(context);
     disposal(context);
     withoutSyncReads(context);
   },

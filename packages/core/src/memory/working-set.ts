@@ -3,10 +3,13 @@
  * there is nothing to do. On the others a budget holds: over it the least recently used storage is
  * copied out to an ArrayBuffer that only its own record reaches, so what the user dropped V8 frees,
  * and what he kept comes back when touched. The list holds records, never tensors.
+ * The budget starts small, since dropped tensors fill it whatever its size, and a small one stays in
+ * caches; it doubles, up to the backend's limit, when much of what was copied out comes back.
  */
-import type { Backend, Buffer } from '../backend.ts';
+import type { Backend, Buffer, TensorType } from '../backend.ts';
 import { OutOfMemoryError } from '../errors.ts';
 import { scope } from '../scope.ts';
+import { formatShape } from '../shape.ts';
 import { Storage } from './ownership.ts';
 
 /** What `memory()` reports. All figures in bytes but the counts. */
@@ -28,9 +31,17 @@ export interface MemoryObserver {
   freed(storage: Storage): void;
 }
 
+/** The first budget where the backend allows more. */
+const START_BYTES: number = 32 * 2 ** 20;
+/** The budget doubles when this share of it was restored since it last did. */
+const THRASH_SHARE = 0.5;
+
 export class WorkingSet {
   readonly #backend: Backend;
-  readonly #budget: number;
+  readonly #limit: number;
+  #budget: number;
+  /** Bytes restored since the budget last grew. */
+  #returned = 0;
   #resident = 0;
   #spilled = 0;
   #restored = 0;
@@ -46,7 +57,10 @@ export class WorkingSet {
   constructor(backend: Backend) {
     this.#backend = backend;
     const { memory } = backend.capabilities;
-    this.#budget = memory === 'collected' ? Number.POSITIVE_INFINITY : memory;
+    this.#limit = memory === 'collected' ? Number.POSITIVE_INFINITY : memory;
+    // Without readSync nothing can be copied out: what fits is all there is.
+    const canSpill = memory !== 'collected' && backend.readSync !== undefined;
+    this.#budget = canSpill ? Math.min(START_BYTES, memory) : this.#limit;
   }
 
   /** A new op begins: what earlier ops used may be spilled again. */
@@ -54,9 +68,12 @@ export class WorkingSet {
     this.#stamp++;
   }
 
-  /** A storage with undefined contents, in the open library frame or else the user's. */
-  acquire(byteLength: number): Storage {
-    const storage = this.scratch(byteLength);
+  /**
+   * A storage with undefined contents, in the open library frame or else the user's.
+   * @throws OutOfMemoryError naming the tensor of this type and what is live
+   */
+  acquire(byteLength: number, type: TensorType | null = null): Storage {
+    const storage = this.scratch(byteLength, type);
     if (scope.frame !== null) scope.frame.adopt(storage);
     else storage.isExposed = true;
     if (this.observer !== null) this.observer.allocated(storage);
@@ -64,10 +81,10 @@ export class WorkingSet {
   }
 
   /** A storage that the caller frees himself. */
-  scratch(byteLength: number): Storage {
+  scratch(byteLength: number, type: TensorType | null = null): Storage {
     const storage = new Storage(this, byteLength);
     this.#makeRoom(byteLength);
-    storage.buffer = this.#backend.allocate(byteLength);
+    storage.buffer = this.#allocate(byteLength, type);
     this.#resident += byteLength;
     this.#allocated += byteLength;
     this.#allocations++;
@@ -109,7 +126,40 @@ export class WorkingSet {
   }
 
   #isBudgeted(): boolean {
-    return this.#budget !== Number.POSITIVE_INFINITY;
+    return this.#limit !== Number.POSITIVE_INFINITY;
+  }
+
+  /** Below its budget a backend can still be full (fragments, a smaller machine): spill, try again. */
+  #allocate(byteLength: number, type: TensorType | null): Buffer {
+    for (;;) {
+      try {
+        return this.#backend.allocate(byteLength);
+      } catch (error) {
+        if (!(error instanceof OutOfMemoryError)) throw error;
+        if (!this.#spillOldest()) throw this.#outOfMemory(byteLength, type, error);
+      }
+    }
+  }
+
+  #outOfMemory(
+    byteLength: number,
+    type: TensorType | null,
+    { message }: OutOfMemoryError,
+  ): OutOfMemoryError {
+    const what = type === null ? 'memory' : `a tensor ${formatShape(type.shape)} of ${type.dtype},`;
+    return new OutOfMemoryError(
+      `${this.#backend.name}: no room for ${what} ${byteLength} bytes, beside ${this.#resident} ` +
+        `bytes that the running operation uses; all else was copied out. ${message}`,
+    );
+  }
+
+  #spillOldest(): boolean {
+    if (!this.#isBudgeted() || this.#backend.readSync === undefined) return false;
+    let candidate = this.#first;
+    while (candidate !== null && candidate.stamp === this.#stamp) candidate = candidate.next;
+    if (candidate === null) return false;
+    this.#spill(candidate);
+    return true;
   }
 
   #makeRoom(byteLength: number): void {
@@ -140,8 +190,13 @@ export class WorkingSet {
   }
 
   #restore(storage: Storage): void {
+    this.#returned += storage.byteLength;
+    if (this.#returned > THRASH_SHARE * this.#budget) {
+      this.#budget = Math.min(2 * this.#budget, this.#limit);
+      this.#returned = 0;
+    }
     this.#makeRoom(storage.byteLength);
-    const buffer = this.#backend.allocate(storage.byteLength);
+    const buffer = this.#allocate(storage.byteLength, null);
     const host = storage.host as Uint8Array<ArrayBuffer>;
     this.#backend.write(buffer, host);
     storage.buffer = buffer;

@@ -51,7 +51,7 @@ const maskedSoftmax = defineComposite<MaskedSoftmaxAttrs>({
     const peak = ops.stopGradient(ops.max(scores, -1, KEEP));
     const isEmpty = ops.equal(peak, Number.NEGATIVE_INFINITY);
     const e = ops.exp(ops.sub(scores, ops.where(isEmpty, 0, peak)));
-    return [ops.div(e, ops.where(isEmpty, 1, ops.sum(e, -1, KEEP)))];
+    return [ops.mul(e, ops.div(1, ops.where(isEmpty, 1, ops.sum(e, -1, KEEP))))];
   },
   vjp: {
     saves: { inputs: [], outputs: true },

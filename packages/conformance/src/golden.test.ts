@@ -219,6 +219,19 @@ describe('loading', () => {
   });
 });
 
+describe('a file that the server has unpacked', () => {
+  it('gives the same samples', async () => {
+    const bytes = await readGoldenFile('rnn.bin.gz');
+    const unpacked = new Uint8Array(gunzipSync(bytes));
+    expect(await parseGolden(unpacked, 'rnn')).toEqual(await parseGolden(bytes, 'rnn'));
+  });
+
+  it('is checked as well', async () => {
+    const unpacked = new Uint8Array(gunzipSync(await readGoldenFile('rnn.bin.gz')));
+    await expect(parseGolden(unpacked.slice(0, -1), 'rnn')).rejects.toThrow(/bytes after gzip/);
+  });
+});
+
 describe('damaged files', () => {
   it('rejects every truncation of the gzip stream', async () => {
     const bytes = await readGoldenFile('rnn.bin.gz');

@@ -186,8 +186,9 @@ function limits(context: SuiteContext): void {
           await expectError(
             () => core.arange(2000).mul(2).add(core.arange(2000)),
             core.OutOfMemoryError,
-            `${backend.name}: no room for a tensor [2000] of i32, 8000 bytes, beside 0 bytes that ` +
-              'the running operation uses; all else was copied out. the arena holds 4000 bytes',
+            `${backend.name}: no room for a tensor [2000] of i32, 8000 bytes, beside 0 bytes ` +
+              'that the running operation uses; all else was copied out. the arena holds ' +
+              '4000 bytes',
           );
           assertSame(
             'still readable',

@@ -18,6 +18,7 @@ import {
   gelu,
   groupNorm,
   layerNorm,
+  linear,
   logSoftmax,
   maxPool1d,
   maxPool2d,
@@ -188,6 +189,22 @@ const POOLINGS: readonly Sample[] = [
 ];
 
 const OTHERS: readonly Sample[] = [
+  {
+    name: 'linear',
+    shapes: [
+      [5, 7],
+      [6, 7],
+    ],
+    fn: two((x, w) => linear(x, w)),
+  },
+  {
+    name: 'linear with a bias, of a view',
+    shapes: [[9, 5], [6, 9], [6]],
+    fn: (...xs) => {
+      const [x, w, bias] = xs as [Tensor, Tensor, Tensor];
+      return linear(x.transpose(0, 1), w, bias);
+    },
+  },
   { name: 'relu', shapes: [[5, 7]], fn: one(relu) },
   { name: 'silu', shapes: [[5, 7]], fn: one(silu) },
   { name: 'gelu', shapes: [[5, 7]], fn: one((x) => gelu(x)) },

@@ -3,7 +3,7 @@
  * there is nothing to do. On the others a budget holds: over it the least recently used storage is
  * copied out to an ArrayBuffer that only its own record reaches, so what the user dropped V8 frees,
  * and what he kept comes back when touched. The list holds records, never tensors.
- * The budget starts small, since dropped tensors fill it whatever its size, and a small one stays in
+ * The budget starts small, since dropped tensors fill it whatever its size and a small one stays in
  * caches; it doubles, up to the backend's limit, when much of what was copied out comes back.
  */
 import type { Backend, Buffer, TensorType } from '../backend.ts';
@@ -129,7 +129,7 @@ export class WorkingSet {
     return this.#limit !== Number.POSITIVE_INFINITY;
   }
 
-  /** Below its budget a backend can still be full (fragments, a smaller machine): spill, try again. */
+  /** Below its budget a backend can still be full (fragments, a smaller machine): spill, retry. */
   #allocate(byteLength: number, type: TensorType | null): Buffer {
     for (;;) {
       try {

@@ -34,8 +34,35 @@ test('allowed imports pass', () => {
     'src/index.ts': "export { a } from './a.ts';",
     'src/a.ts': "import { t } from '@tenon/core';\nawait import('node:fs');\nexport const a = t;",
     'src/a.test.ts': "import 'vitest';\nimport '@tenon/cpu-js';\nimport './index.ts';",
+    'src/a-test-support.ts': "import '@tenon/cpu-js';",
   });
   expect(problems).toEqual([]);
+});
+
+test('build scripts may use Node, build tools and development dependencies', () => {
+  const files = {
+    'scripts/build.ts': "import 'node:fs';\nimport 'esbuild';\nimport 'compiler';",
+    'src/a.ts': "import 'esbuild';\nimport 'compiler';",
+  };
+  expect(check(files, { devDependencies: { compiler: '1.0.0' } })).toEqual([
+    "packages/nn/src/a.ts:1: 'esbuild' is not a dependency of @tenon/nn",
+    "packages/nn/src/a.ts:2: 'compiler' is not a dependency of @tenon/nn",
+  ]);
+});
+
+test('an optional peer may be declared, not imported', () => {
+  const manifest = {
+    peerDependencies: { '@tenon/webgpu': 'workspace:^' },
+    devDependencies: { '@tenon/webgpu': 'workspace:^' },
+  };
+  expect(check({}, manifest)).toEqual([
+    'packages/nn/package.json: @tenon/nn may not depend on @tenon/webgpu',
+    'packages/nn/package.json: @tenon/nn may not depend on @tenon/webgpu',
+  ]);
+  const optional = { ...rule, optional: ['@tenon/webgpu'] };
+  expect(checkDependencies(root, [optional])).toEqual([]);
+  check({ 'src/a.ts': "import '@tenon/webgpu';" }, manifest);
+  expect(checkDependencies(root, [optional])).toHaveLength(1);
 });
 
 test('the wrong direction fails, in sources, types and test-only packages', () => {

@@ -12,29 +12,47 @@ export interface PackageRule {
   imports: string[];
   /** Workspace packages that only its tests may import. */
   inTests: string[];
+  /** Workspace packages that may be optional peers: loaded by name where they are installed. */
+  optional?: string[];
   /** `static`: a Node program. `dynamic`: only by `import()`, so that browser bundlers pass. */
   node: 'static' | 'dynamic' | 'never';
 }
 
 const CORE = '@tenon/core';
 const CPU_JS = '@tenon/cpu-js';
+const CPU_WASM = '@tenon/cpu-wasm';
+const CONFORMANCE = '@tenon/conformance';
 const LIBRARIES = [CORE, CPU_JS, '@tenon/nn', '@tenon/data'];
+const ALL = [...LIBRARIES, CPU_WASM, 'tenon'];
 
 /** The direction of dependencies. A new package adds its row here. */
 export const RULES: PackageRule[] = [
   { folder: 'packages/core', imports: [], inTests: [], node: 'never' },
-  { folder: 'packages/cpu-js', imports: [CORE], inTests: ['@tenon/conformance'], node: 'never' },
+  { folder: 'packages/cpu-js', imports: [CORE], inTests: [CONFORMANCE], node: 'never' },
+  {
+    folder: 'packages/cpu-wasm',
+    imports: [CORE],
+    inTests: [CONFORMANCE, CPU_JS],
+    node: 'never',
+  },
   { folder: 'packages/conformance', imports: [CORE], inTests: [], node: 'dynamic' },
   { folder: 'packages/nn', imports: [CORE], inTests: [CPU_JS], node: 'never' },
   { folder: 'packages/data', imports: [CORE], inTests: [CPU_JS], node: 'dynamic' },
-  { folder: 'packages/tenon', imports: LIBRARIES, inTests: [], node: 'never' },
-  { folder: 'apps/cli', imports: [...LIBRARIES, 'tenon'], inTests: [], node: 'static' },
-  { folder: 'benchmarks', imports: [...LIBRARIES, 'tenon'], inTests: [], node: 'static' },
-  { folder: 'examples', imports: [...LIBRARIES, 'tenon'], inTests: [], node: 'static' },
+  {
+    folder: 'packages/tenon',
+    imports: LIBRARIES,
+    inTests: [],
+    optional: [CPU_WASM],
+    node: 'never',
+  },
+  { folder: 'apps/cli', imports: ALL, inTests: [], node: 'static' },
+  { folder: 'benchmarks', imports: ALL, inTests: [], node: 'static' },
+  { folder: 'examples', imports: ALL, inTests: [], node: 'static' },
 ];
 
-// Test tools are dependencies of the repository's root, for every package.
+// Tools for tests and builds are dependencies of the repository's root, for every package.
 const TEST_TOOLS = new Set(['vitest', 'fast-check']);
+const BUILD_TOOLS = new Set(['esbuild']);
 
 interface Manifest {
   name: string;
@@ -45,7 +63,11 @@ interface Manifest {
 }
 
 const isWorkspace = (name: string): boolean => name === 'tenon' || name.startsWith('@tenon/');
-const isTest = (path: string): boolean => path.endsWith('.test.ts');
+/** Tests, and what only they import: `region.test.ts`, `region-test-support.ts`. */
+const isTest = (path: string): boolean => /(\.test|[-/]test-support)\.ts$/.test(path);
+/** Programs that build a package: they run in Node and are not part of it. */
+const isScript = (rule: PackageRule, path: string): boolean =>
+  path.startsWith(`${rule.folder}/scripts/`);
 
 /** `@scope/name` or `name` of a bare specifier with or without a subpath. */
 function packageName(specifier: string): string {
@@ -112,7 +134,7 @@ function bareProblem(
 ): string | undefined {
   if (specifier.startsWith('node:')) {
     const isAllowed = rule.node === 'static' || (rule.node === 'dynamic' && isDynamic);
-    if (isTest(file) || isType || isAllowed) return undefined;
+    if (isTest(file) || isScript(rule, file) || isType || isAllowed) return undefined;
     return `'${specifier}' is not allowed here (Node modules in ${manifest.name}: ${rule.node})`;
   }
   const name = packageName(specifier);
@@ -124,8 +146,9 @@ function bareProblem(
   }
   const declared = { ...manifest.dependencies, ...manifest.peerDependencies };
   Object.assign(declared, manifest.optionalDependencies);
-  if (isTest(file)) {
-    if (TEST_TOOLS.has(name)) return undefined;
+  const tools = isTest(file) ? TEST_TOOLS : isScript(rule, file) ? BUILD_TOOLS : null;
+  if (tools !== null) {
+    if (tools.has(name)) return undefined;
     Object.assign(declared, manifest.devDependencies);
   }
   if (name in declared) return undefined;
@@ -142,8 +165,9 @@ function checkManifest(rule: PackageRule, manifest: Manifest): string[] {
     }
   };
   check(manifest.dependencies, rule.imports);
-  check(manifest.peerDependencies, rule.imports);
-  check(manifest.devDependencies, [...rule.imports, ...rule.inTests]);
+  const optional = rule.optional ?? [];
+  check(manifest.peerDependencies, [...rule.imports, ...optional]);
+  check(manifest.devDependencies, [...rule.imports, ...rule.inTests, ...optional]);
   return problems.map((problem) => `${rule.folder}/package.json: ${problem}`);
 }
 

@@ -37,7 +37,9 @@ function checkPackage(folder: string, work: string): { name: string; unpacked: s
   problems.push(...manifestProblems(manifest, paths).map((problem) => `${folder}: ${problem}`));
   run(folder, 'publint', [join(out, file), '--strict'], ROOT);
   if (manifest.exports?.['.'] !== undefined) {
-    run(folder, 'attw', [join(out, file), '--profile', 'esm-only'], ROOT);
+    // Only what is imported with types: a package may also export files for URLs.
+    const options = ['--profile', 'esm-only', '--entrypoints', '.'];
+    run(folder, 'attw', [join(out, file), ...options], ROOT);
   }
   return { name: manifest.name, unpacked };
 }

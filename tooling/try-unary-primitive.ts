@@ -45,6 +45,11 @@ export const RECIPE: readonly Edit[] = [
     text: '  cube: ([a = 0]) => a * a * a,\n',
   },
   {
+    file: 'packages/cpu-wasm/src/codegen/scalars.ts',
+    before: '  neg: unary(',
+    text: '  cube: unary((lanes, a) => lanes.mul(lanes.mul(a, a), a)),\n',
+  },
+  {
     file: 'packages/conformance/src/reference.ts',
     before: '  neg: (',
     text: '  cube: ([a]) => a! * a! * a!,\n',
@@ -75,7 +80,7 @@ export function applyEdit(text: string, { file, before, text: added }: Edit): st
   return text.slice(0, at) + added + text.slice(at);
 }
 
-/** Type-checks the three packages with some files replaced. */
+/** Type-checks the four packages with some files replaced. */
 class Checker {
   readonly #root: string;
   readonly #options: ts.CompilerOptions;
@@ -85,7 +90,7 @@ class Checker {
 
   constructor(root: string) {
     this.#root = root;
-    const configs = ['core', 'cpu-js', 'conformance'].map((name) => {
+    const configs = ['core', 'cpu-js', 'cpu-wasm', 'conformance'].map((name) => {
       const path = join(root, 'packages', name, 'tsconfig.json');
       const { config } = ts.readConfigFile(path, ts.sys.readFile);
       return ts.parseJsonConfigFileContent(config, ts.sys, join(root, 'packages', name));

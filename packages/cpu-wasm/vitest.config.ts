@@ -1,0 +1,3 @@
+import { testProject } from '../../tooling/vitest-preset.ts';
+
+export default testProject('cpu-wasm');

@@ -1,13 +1,15 @@
 // Backends are values, picked at run time; several work side by side.
 import { DeviceError, pickBackend, setDefaultBackend, tensor } from '@tenon/core';
 import { cpuJs } from '@tenon/cpu-js';
+import { wasm } from '@tenon/cpu-wasm';
 
-// Factories, best first: the first that works is taken. (cpu-wasm and webgpu join the list here.)
-const backend = await pickBackend([cpuJs]);
+// Factories, best first: the first that works is taken. (webgpu joins the list here.)
+const backend = await pickBackend([() => wasm({ threads: 2 }), cpuJs]);
 setDefaultBackend(backend); // without this line: an error that says what to do
 console.log(backend.name, backend.capabilities.dtypes, backend.report);
+console.log(backend.capabilities.notes); // which build runs, threads on or off, and why
 
-const other = cpuJs(); // a second instance, with memory of its own
+const other = cpuJs(); // a second one, with memory of its own
 const a = tensor([1, 2, 3], { backend: other });
 const b = tensor([10, 20, 30]); // on the default backend
 

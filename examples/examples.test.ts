@@ -1,4 +1,4 @@
-// Runs every program of this folder as a user would, from the sources, on cpu-js.
+// Runs every program of this folder as a user would, from the sources.
 import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -32,7 +32,8 @@ const checks: Readonly<Record<string, (stdout: string) => void>> = {
     expect(stdout).toContain('einsum is matmul: true [ 2, 3 ]');
   },
   '02-backends.ts'(stdout) {
-    expect(stdout).toContain('cpu-js');
+    expect(stdout).toContain("cpu-wasm [ 'f32', 'i32', 'u32', 'bool', 'f64' ]");
+    expect(stdout).toContain('threads: 2, the calling one included');
     expect(stdout).toContain('true\n[ 11, 22, 33 ]');
   },
   '03-gradients.ts'(stdout) {

@@ -1,6 +1,6 @@
 // Backends by name: which ones work here, and starting the one that was asked for.
 import { type Backend, BackendError, setDefaultBackend } from '@tenon/core';
-import { knownBackends, start } from 'tenon';
+import { knownBackends, type StartOptions, start } from 'tenon';
 import { UsageError } from './errors.ts';
 import { describeError } from './output.ts';
 
@@ -11,6 +11,8 @@ const BEST = 'auto';
 export interface BackendStatus {
   readonly name: string;
   readonly works: boolean;
+  /** Which of its builds runs here, where it has several: `relaxed-threads`. */
+  readonly variant: string | null;
   /** Why it does not work, or what is on and off in it. */
   readonly notes: readonly string[];
   readonly dtypes: readonly string[];
@@ -24,29 +26,81 @@ export async function surveyBackends(): Promise<BackendStatus[]> {
     try {
       const backend = await known.create();
       const { notes, dtypes, threads } = backend.capabilities;
-      found.push({ name: known.name, works: true, notes, dtypes, threads });
+      const variant = variantOf(backend);
+      found.push({ name: known.name, works: true, variant, notes, dtypes, threads });
       backend.dispose();
     } catch (error) {
       const { message } = describeError(error);
-      found.push({ name: known.name, works: false, notes: [message], dtypes: [], threads: 0 });
+      const failed = { works: false, variant: null, dtypes: [], threads: 0 };
+      found.push({ name: known.name, ...failed, notes: [message] });
     }
   }
   return found;
 }
 
-/** Starts the backend called `name` and makes it the default; `auto` takes the best that works. */
-export async function openBackend(name: string): Promise<Backend> {
-  if (name === BEST) return start();
+/** The options of every command that computes. */
+export interface BackendOptions {
+  readonly backend: string;
+  readonly threads?: number;
+}
+
+/**
+ * Starts the backend that was asked for and makes it the default; `auto` takes the best that works.
+ * A number of threads that it does not give is an error.
+ */
+export async function openBackend({ backend: name, threads }: BackendOptions): Promise<Backend> {
+  const backend = await startNamed(name, threads === undefined ? {} : { threads });
+  const got = backend.capabilities.threads;
+  if (threads === undefined || threads === got) return backend;
+  const notes = backend.capabilities.notes.join('; ');
+  backend.dispose();
+  throw new BackendError(
+    `--threads: expected ${threads} on ${backend.name}, got ${got}${notes && ` (${notes})`}`,
+  );
+}
+
+async function startNamed(name: string, options: StartOptions): Promise<Backend> {
+  if (name === BEST) return start([], options);
   const known = knownBackends.find((entry) => entry.name === name);
   if (!known) {
     const names = [BEST, ...knownBackends.map((entry) => entry.name)].join(', ');
     throw new UsageError(`--backend: expected one of ${names}, got '${name}'`);
   }
   try {
-    const backend = await known.create();
+    const backend = await known.create(options);
     setDefaultBackend(backend);
     return backend;
   } catch (cause) {
     throw new BackendError(`--backend ${name}: ${describeError(cause).message}`, { cause });
   }
+}
+
+/** A backend in words: `cpu-wasm (relaxed-threads, 2 threads)`. */
+export function backendLabel(backend: Backend): string {
+  const { threads } = backend.capabilities;
+  const variant = variantOf(backend);
+  const details = [...(variant ? [variant] : []), ...(threads > 1 ? [`${threads} threads`] : [])];
+  return details.length > 0 ? `${backend.name} (${details.join(', ')})` : backend.name;
+}
+
+/** Why `auto` passed over backends that are installed: a line for each. */
+export function passedOver(backend: Backend): string[] {
+  return backend.report
+    .filter(({ works, reason }) => !works && !reason.startsWith('not installed'))
+    .map(({ name, reason }) => `${name} does not work here: ${reason}`);
+}
+
+/** What every command's document says of its backend. */
+export function backendFields(backend: Backend): {
+  readonly backend: string;
+  readonly variant: string | null;
+  readonly threads: number;
+} {
+  const { threads } = backend.capabilities;
+  return { backend: backend.name, variant: variantOf(backend), threads };
+}
+
+/** No part of the interface: a backend of several builds has it as a field. */
+function variantOf(backend: Backend): string | null {
+  return 'variant' in backend && typeof backend.variant === 'string' ? backend.variant : null;
 }

@@ -80,6 +80,11 @@ const backendOption = (): Option =>
     'auto',
   );
 
+const threadsOption = (): Option =>
+  new Option('--threads <n>', 'threads to compute on (default: as many as help)').argParser(
+    wholeNumber(1),
+  );
+
 const dataHelp = `data set: ${DATA_FORMS.join(', ')}`;
 
 function backends(open: Open): Command {
@@ -94,6 +99,7 @@ function backends(open: Open): Command {
 function train(open: Open): Command {
   const defined = command('train', 'Train a model, test it and save it.')
     .addOption(backendOption())
+    .addOption(threadsOption())
     .option('-m, --model <name>', 'architecture: cnn, lenet, mlp or linear', 'cnn')
     .option('-d, --data <source>', dataHelp, 'digits')
     .option('--label <column>', 'column of a CSV file with the classes (default: the last one)')
@@ -134,6 +140,7 @@ function evaluate(open: Open): Command {
   return command('evaluate', 'Test a saved model: loss, accuracy and confusion matrix.')
     .addArgument(new Argument('<model>', 'file that tenon train saved'))
     .addOption(backendOption())
+    .addOption(threadsOption())
     .option('-d, --data <source>', `${dataHelp} (default: the one it was trained on)`)
     .option('--label <column>', 'column of a CSV file with the classes')
     .addOption(
@@ -155,6 +162,7 @@ function predict(open: Open): Command {
     .addArgument(new Argument('<model>', 'file that tenon train saved'))
     .addArgument(new Argument('<image>', 'PNG file, light on dark; scaled to fit'))
     .addOption(backendOption())
+    .addOption(threadsOption())
     .option('--invert', 'the image is dark on light')
     .action(async (model: string, image: string, options: PredictOptions & OutputOptions) => {
       const { runPredict } = await import('./commands/predict.ts');

@@ -34,7 +34,7 @@ describe('train --json', () => {
     const result = JSON.parse(first.stdout);
     expect(result).toMatchObject({
       command: 'train',
-      backend: 'cpu-js',
+      backend: 'cpu-wasm',
       model: 'mlp',
       parameters: 64 * 128 + 128 + 128 * 4 + 4,
       data: { source: 'idx:stripes', limit: null, train: 80, test: 20 },
@@ -101,13 +101,26 @@ describe.concurrent('after training', () => {
     expect(JSON.parse(other.stdout).losses).not.toEqual(losses);
   });
 
+  it('the same seed gives the same losses on one thread and on two', async ({ expect }) => {
+    const run = (threads: string): Promise<Finished> =>
+      tenon([...TRAIN, '--threads', threads, '--no-save', '--json'], folder);
+    const [one, two] = (await Promise.all([run('1'), run('2')])).map((f) => JSON.parse(f.stdout));
+    expect([one.threads, two.threads]).toEqual([1, 2]);
+    expect(two.losses).toEqual(one.losses);
+  });
+
+  it('runs on the backend that was asked for', async ({ expect }) => {
+    const { stdout } = await tenon([...TRAIN, '--backend', 'cpu-js', '--no-save'], folder);
+    expect(stdout).toContain('\nbackend        cpu-js\n');
+  });
+
   it('evaluate gives the same figures to the last digit', async ({ expect }) => {
     const { code, stdout } = await tenon(['evaluate', 'model.safetensors', '--json'], folder);
     expect(code).toBe(0);
     const trained = JSON.parse(first.stdout);
     expect(JSON.parse(stdout)).toMatchObject({
       command: 'evaluate',
-      backend: 'cpu-js',
+      backend: 'cpu-wasm',
       accuracy: trained.testAccuracy,
       loss: trained.testLoss,
       confusionMatrix: trained.confusionMatrix,
@@ -165,8 +178,8 @@ describe.concurrent('after training', () => {
       /^epoch 1\/3 {2}loss \d\.\d{4} {2}accuracy [\d.]+ % {2}validation [\d.]+ % {2}[\d.]+ s$/,
     );
     expect(stdout).toContain('true \\ predicted');
-    expect(stdout).toContain(
-      'test accuracy  100.00 % of 20 held-out samples\nbackend        cpu-js',
+    expect(stdout).toMatch(
+      /\ntest accuracy {2}100\.00 % of 20 held-out samples\nbackend {8}cpu-wasm( \([^)]+\))?\n/,
     );
     expect(stdout).toMatch(/\nsaved {10}plain\.safetensors\n$/);
     expect(stdout).not.toContain('\u001b');

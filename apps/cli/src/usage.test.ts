@@ -43,6 +43,11 @@ describe('wrong usage ends with exit code 2 and one clear line', () => {
         'Expected a whole number of at least 1.',
     ],
     [
+      ['train', '--threads', '0'],
+      "tenon: UsageError: option '--threads <n>' argument '0' is invalid. " +
+        'Expected a whole number of at least 1.',
+    ],
+    [
       ['train', '--learning-rate', 'high'],
       "tenon: UsageError: option '--learning-rate <x>' argument 'high' is invalid. " +
         'Expected a number above 0.',
@@ -121,22 +126,30 @@ describe('backends', () => {
     const { code, stdout, stderr } = await inProcess(['backends', '--json']);
     expect(code).toBe(0);
     const { backends, best } = JSON.parse(stdout);
-    expect(best).toBe('cpu-js');
-    const missing = { works: false, dtypes: [], threads: 0 };
-    expect(backends.slice(0, 2)).toEqual([
-      { name: 'webgpu', ...missing, notes: ['not installed: npm install @tenon/webgpu'] },
-      { name: 'cpu-wasm', ...missing, notes: ['not installed: npm install @tenon/cpu-wasm'] },
-    ]);
-    expect(backends[2]).toMatchObject({ name: 'cpu-js', works: true, threads: 1 });
+    expect(best).toBe('cpu-wasm');
+    const missing = { works: false, variant: null, dtypes: [], threads: 0 };
+    const notes = ['not installed: npm install @tenon/webgpu'];
+    expect(backends[0]).toEqual({ name: 'webgpu', ...missing, notes });
+    expect(backends[1]).toMatchObject({ name: 'cpu-wasm', works: true });
+    expect(backends[1].variant).toMatch(/^(scalar|(simd|relaxed)(-threads)?)$/);
+    expect(backends[1].threads).toBeGreaterThan(0);
+    expect(backends[2]).toMatchObject({ name: 'cpu-js', works: true, variant: null, threads: 1 });
     expect(backends[2].dtypes).toContain('f64');
     expect(stderr).toContain('not installed: npm install @tenon/webgpu');
   });
 
   it('a backend that is not available ends with exit code 4', async () => {
-    const { code, stderr } = await tenon(['train', '--backend', 'cpu-wasm'], folder);
+    const { code, stderr } = await tenon(['train', '--backend', 'webgpu'], folder);
     expect(code).toBe(4);
     expect(stderr).toBe(
-      'tenon: BackendError: --backend cpu-wasm: not installed: npm install @tenon/cpu-wasm\n',
+      'tenon: BackendError: --backend webgpu: not installed: npm install @tenon/webgpu\n',
     );
+  });
+
+  it('so do threads that it does not have', async () => {
+    const args = ['train', '--backend', 'cpu-js', '--threads', '2', '--no-save'];
+    const { code, stderr } = await inProcess(args);
+    expect(stderr).toContain('tenon: BackendError: --threads: expected 2 on cpu-js, got 1');
+    expect(code).toBe(4);
   });
 });

@@ -532,4 +532,4 @@ export {
 } from '@tenon/nn';
 
 // The best backend that is installed
-export { type KnownBackend, knownBackends, start } from './start.ts';
+export { type KnownBackend, knownBackends, type StartOptions, start } from './start.ts';

@@ -1,4 +1,4 @@
-import { BackendError, getDefaultBackend, setDefaultBackend } from '@tenon/core';
+import { BackendError, getDefaultBackend, setDefaultBackend, tensor } from '@tenon/core';
 import { cpuJs } from '@tenon/cpu-js';
 import { afterEach, describe, expect, it } from 'vitest';
 import { knownBackends, start } from './start.ts';
@@ -9,13 +9,22 @@ afterEach(() => setDefaultBackend(before));
 describe('start', () => {
   it('takes the best backend that is installed, makes it the default, and reports', async () => {
     const backend = await start();
-    expect(backend.name).toBe('cpu-js');
+    expect(backend.name).toBe('cpu-wasm');
     expect(getDefaultBackend()).toBe(backend);
     expect(backend.report).toEqual([
       { name: 'webgpu', works: false, reason: 'not installed: npm install @tenon/webgpu' },
-      { name: 'cpu-wasm', works: false, reason: 'not installed: npm install @tenon/cpu-wasm' },
-      { name: 'cpu-js', works: true, reason: 'works' },
+      { name: 'cpu-wasm', works: true, reason: 'works' },
     ]);
+    expect(await tensor([1, 2, 3]).add(1).toArray()).toEqual([2, 3, 4]);
+    backend.dispose();
+  });
+
+  it('asks for as many threads as were wanted', async () => {
+    for (const threads of [1, 2]) {
+      const backend = await start([], { threads });
+      expect(backend.capabilities.threads).toBe(threads);
+      backend.dispose();
+    }
   });
 
   it('tries the candidates first, in order', async () => {

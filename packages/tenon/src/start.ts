@@ -9,6 +9,12 @@ import {
 } from '@tenon/core';
 import { cpuJs } from '@tenon/cpu-js';
 
+/** What a backend may be asked for when it is started; one that has no choice ignores it. */
+export interface StartOptions {
+  /** How many threads compute, the calling one included; the backend's own choice without it. */
+  readonly threads?: number;
+}
+
 /** A backend that Tenon knows by name, installed or not. */
 export interface KnownBackend {
   readonly name: string;
@@ -18,7 +24,7 @@ export interface KnownBackend {
    * Starts it. Throws a BackendError that says why where it can't: not installed, or what the
    * platform lacks.
    */
-  create(): Promise<Backend>;
+  create(options?: StartOptions): Promise<Backend>;
 }
 
 /** Every backend that Tenon knows, best first. */
@@ -34,6 +40,7 @@ export const knownBackends: readonly KnownBackend[] = [
  *
  * @param candidates Backends to try first: a bundler can't see the optional packages, so a bundled
  * program passes their factories itself, as in `start([webgpu])`.
+ * @param options What the backends that Tenon knows are asked for; candidates bring their own.
  * @returns The backend, already set as the default.
  *
  * @example
@@ -43,10 +50,13 @@ export const knownBackends: readonly KnownBackend[] = [
  * console.log(backend.name, backend.report);
  * ```
  */
-export async function start(candidates: readonly BackendFactory[] = []): Promise<Backend> {
+export async function start(
+  candidates: readonly BackendFactory[] = [],
+  options: StartOptions = {},
+): Promise<Backend> {
   const known = knownBackends.map((entry) =>
     // pickBackend reports a factory by its name
-    Object.defineProperty(() => entry.create(), 'name', { value: entry.name }),
+    Object.defineProperty(() => entry.create(options), 'name', { value: entry.name }),
   );
   const backend = await pickBackend([...candidates, ...known]);
   setDefaultBackend(backend);
@@ -58,7 +68,7 @@ function optional(name: string, packageName: string, factory: string): KnownBack
   return {
     name,
     package: packageName,
-    async create() {
+    async create(options = {}) {
       const module = await load(packageName);
       const create: unknown = module[factory];
       if (typeof create !== 'function') {
@@ -67,7 +77,7 @@ function optional(name: string, packageName: string, factory: string): KnownBack
             '(versions differ?)',
         );
       }
-      return create();
+      return create(options);
     },
   };
 }

@@ -2,7 +2,13 @@
 // samples that were held out when it was trained.
 import { FormatError, ShapeError, ValueError } from '@tenon/core';
 import { concatDatasets, type InMemoryDataset } from '@tenon/data';
-import { openBackend } from '../backends.ts';
+import {
+  type BackendOptions,
+  backendFields,
+  backendLabel,
+  openBackend,
+  passedOver,
+} from '../backends.ts';
 import { type DataOptions, limited, openData, type TrainingData } from '../datasets.ts';
 import type { ModelDescription } from '../description.ts';
 import { readingFiles, UsageError } from '../errors.ts';
@@ -10,8 +16,7 @@ import { loadModel } from '../model-file.ts';
 import { type Output, percent } from '../output.ts';
 import { confusionTable, testModel } from '../test-model.ts';
 
-export interface EvaluateOptions {
-  readonly backend: string;
+export interface EvaluateOptions extends BackendOptions {
   readonly data?: string;
   readonly label?: string;
   /** By default what the model has not seen: the held-out part, or all of other data. */
@@ -26,7 +31,8 @@ export async function runEvaluate(
   output: Output,
 ): Promise<void> {
   const started = performance.now();
-  const backend = await openBackend(options.backend);
+  const backend = await openBackend(options);
+  for (const line of passedOver(backend)) output.info(line);
   const { model, description } = await loadModel(path);
   const source = options.data ?? description.data.source;
   const isTrainedOn = source === description.data.source;
@@ -48,10 +54,10 @@ export async function runEvaluate(
       `(${source}, ${split})`,
   );
   output.result(`loss      ${result.loss.toFixed(6)}`);
-  output.result(`backend   ${backend.name}`);
+  output.result(`backend   ${backendLabel(backend)}`);
   output.document({
     command: 'evaluate',
-    backend: backend.name,
+    ...backendFields(backend),
     path,
     model: description.model,
     data: { source, limit, split, samples: result.samples },

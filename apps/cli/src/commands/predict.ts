@@ -1,13 +1,18 @@
 // `tenon predict`: the class of one image, by a saved model.
 import { noGrad, type Tensor, tensor } from '@tenon/core';
-import { openBackend } from '../backends.ts';
+import {
+  type BackendOptions,
+  backendFields,
+  backendLabel,
+  openBackend,
+  passedOver,
+} from '../backends.ts';
 import { FileError, NotFiniteError } from '../errors.ts';
 import { fitInto, readPng } from '../image.ts';
 import { loadModel } from '../model-file.ts';
 import { type Output, percent } from '../output.ts';
 
-export interface PredictOptions {
-  readonly backend: string;
+export interface PredictOptions extends BackendOptions {
   readonly invert?: boolean;
 }
 
@@ -20,7 +25,8 @@ export async function runPredict(
   options: PredictOptions,
   output: Output,
 ): Promise<void> {
-  const backend = await openBackend(options.backend);
+  const backend = await openBackend(options);
+  for (const line of passedOver(backend)) output.info(line);
   const { model, description } = await loadModel(path);
   const [channels, height, width] = description.inputShape;
   if (description.inputShape.length !== 3 || channels !== 1 || !height || !width) {
@@ -49,14 +55,14 @@ export async function runPredict(
     .sort((a, b) => b.probability - a.probability);
   const best = ranked[0]!;
   output.result(
-    `${output.colours.bold(best.label)}  ${percent(best.probability)}  (${backend.name})`,
+    `${output.colours.bold(best.label)}  ${percent(best.probability)}  (${backendLabel(backend)})`,
   );
   for (const { label, probability } of ranked.slice(1, SHOWN)) {
     output.info(output.colours.dim(`${label}  ${percent(probability)}`));
   }
   output.document({
     command: 'predict',
-    backend: backend.name,
+    ...backendFields(backend),
     model: path,
     image: imagePath,
     class: best.index,

@@ -25,7 +25,7 @@ export async function runSummary(
     throw new UsageError('summary: expected --input and --classes with --model, got a saved model');
   }
   // Weights are drawn on a backend, and shapes are found by running the layers once.
-  const backend = await openBackend('cpu-js');
+  const backend = await openBackend({ backend: 'cpu-js' });
   const loaded = path === undefined ? undefined : await loadModel(path);
   const inputShape = loaded?.description.inputShape ?? options.input ?? [1, 28, 28];
   const name = loaded?.description.model ?? options.model!;

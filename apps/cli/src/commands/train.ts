@@ -13,7 +13,13 @@ import {
   SGD,
   type Stepper,
 } from '@tenon/nn';
-import { openBackend } from '../backends.ts';
+import {
+  type BackendOptions,
+  backendFields,
+  backendLabel,
+  openBackend,
+  passedOver,
+} from '../backends.ts';
 import { dataName, openData, type TrainingData } from '../datasets.ts';
 import type { ModelDescription } from '../description.ts';
 import { UsageError } from '../errors.ts';
@@ -24,8 +30,7 @@ import { type EpochNumbers, TrainingProgress } from '../progress.ts';
 import { shifted } from '../shift.ts';
 import { confusionTable, TEST_BATCH, type TestResult, testModel } from '../test-model.ts';
 
-export interface TrainOptions {
-  readonly backend: string;
+export interface TrainOptions extends BackendOptions {
   readonly model: string;
   readonly data: string;
   readonly epochs?: number;
@@ -74,7 +79,8 @@ export async function runTrain(options: TrainOptions, output: Output): Promise<v
   const settings = settle(options);
   const force = options.force ?? false;
   const path = options.save === false ? null : (options.save ?? defaultPath(settings));
-  const backend = await openBackend(options.backend);
+  const backend = await openBackend(options);
+  for (const line of passedOver(backend)) output.info(line);
   const { seed, limit, label } = settings;
   const data = await openData(settings.data, { seed, limit, label });
   if (path !== null) await checkTarget(path, force);
@@ -94,12 +100,12 @@ export async function runTrain(options: TrainOptions, output: Output): Promise<v
   output.result(
     `test accuracy  ${bold(percent(test.accuracy))} of ${test.samples} held-out samples`,
   );
-  output.result(`backend        ${backend.name}`);
+  output.result(`backend        ${backendLabel(backend)}`);
   output.result(`time           ${duration(seconds)}`);
   output.result(`saved          ${path ?? 'nothing (--no-save)'}`);
   output.document({
     command: 'train',
-    backend: backend.name,
+    ...backendFields(backend),
     model: settings.model,
     parameters: description.parameters,
     data: { source: settings.data, limit, train: data.train.length, test: data.test.length },
@@ -143,7 +149,7 @@ function headline(settings: Settings, data: TrainingData, model: Layer, backend:
   return (
     `${name} (${count(model)} parameters) on ${source}: ` +
     `${data.train.length} samples to train on, ${data.test.length} held out\n` +
-    `backend ${backend.name}, ${epochs} epochs, batch size ${batchSize}, ` +
+    `backend ${backendLabel(backend)}, ${epochs} epochs, batch size ${batchSize}, ` +
     `${settings.optimizer} ${learningRate} (${settings.schedule}), seed ${seed}`
   );
 }

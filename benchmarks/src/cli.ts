@@ -1,6 +1,9 @@
 // The command line of `npm run bench`. Parsing and its errors only; main.ts acts on the result.
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 
+/** A part whose figures `--check` prints. */
+export type Part = 'part1' | 'part2';
+
 /** What the user asked for. */
 export interface Options {
   readonly isFull: boolean;
@@ -11,7 +14,7 @@ export interface Options {
   readonly json: string | undefined;
   /** Whether to write `results/<machine>/<date>-<commit>.json`. */
   readonly isSaved: boolean;
-  readonly check: 'part1' | undefined;
+  readonly check: Part | undefined;
 }
 
 /** Bad arguments (`exitCode` 2), or help that was asked for (`exitCode` 0, already printed). */
@@ -41,7 +44,12 @@ function makeCommand(): Command {
     .option('--systems <regex>', 'systems whose id matches', pattern)
     .option('--json <file>', 'write the report to a file')
     .option('--save', 'write the report to results/<machine>/<date>-<commit>.json', false)
-    .addOption(new Option('--check <part>', "print a part's ratios").choices(['part1']))
+    .addOption(
+      new Option('--check <part>', "print a part's figures, with --filter some of them").choices([
+        'part1',
+        'part2',
+      ]),
+    )
     .option('--list', 'print the names of workloads and systems', false)
     .allowExcessArguments(false)
     .exitOverride()
@@ -64,12 +72,10 @@ export function parseArguments(args: readonly string[]): Options {
     filter?: RegExp;
     systems?: RegExp;
     json?: string;
-    check?: 'part1';
+    check?: Part;
   }>();
-  if (o.check && (o.filter || o.systems || o.full)) {
-    throw new UsageError(
-      'error: --check chooses its own workloads and systems; leave out the rest',
-    );
+  if (o.check && (o.systems || o.full)) {
+    throw new UsageError('error: --check chooses its own systems; leave out --systems and --full');
   }
   return {
     isFull: o.full,

@@ -22,14 +22,19 @@ export function unit(seed: number, index: number): number {
 }
 
 /** `count` f32 values in [low, high): `fround(low + (high - low) · unit)`. */
-export function uniform(seed: number, count: number, low = -1, high = 1): Float32Array {
+export function uniform(
+  seed: number,
+  count: number,
+  low = -1,
+  high = 1,
+): Float32Array<ArrayBuffer> {
   const out = new Float32Array(count);
   for (let i = 0; i < count; i++) out[i] = low + (high - low) * unit(seed, i);
   return out;
 }
 
 /** `count` integers in [0, below): `floor(unit · below)`. */
-export function integers(seed: number, count: number, below: number): Int32Array {
+export function integers(seed: number, count: number, below: number): Int32Array<ArrayBuffer> {
   const out = new Int32Array(count);
   for (let i = 0; i < count; i++) out[i] = Math.floor(unit(seed, i) * below);
   return out;

@@ -2,51 +2,60 @@
 // Exit codes: 0 done, 1 a share above 100 % of peak (the limit is wrong), 2 bad arguments.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { bars, formatCheck } from './check.ts';
+import { bars } from './bars.ts';
+import { type Bar, formatCheck, workloadsOf } from './check.ts';
 import { type Options, parseArguments, UsageError } from './cli.ts';
-import { measureJsScalarPeak } from './limits.ts';
+import { groupsOf } from './groups.ts';
+import { largest, measureLimits } from './limits/index.ts';
 import { describeCommit, describeMachine } from './machine.ts';
 import { checkReport, type Report, type Row } from './rows.ts';
-import { fullEffort, measureWorkload, quickEffort } from './runner.ts';
+import { fullEffort, measure, type Pair, quickEffort, withShare } from './runner.ts';
 import { systems } from './systems/index.ts';
 import type { System } from './systems/types.ts';
-import { formatTable } from './table.ts';
+import { formatLimits, formatTable } from './table.ts';
 import { workloads } from './workloads/index.ts';
-import type { Workload } from './workloads/types.ts';
 
-interface Selection {
-  readonly workloads: readonly Workload[];
-  readonly systems: readonly System[];
+/** What is measured together: the pairs of one group are interleaved. */
+type Group = readonly Pair[];
+
+function isWanted(system: System, { systems: ids, isFull }: Options): boolean {
+  return ids ? ids.test(system.id) : isFull || system.isDefault;
 }
 
-function select(options: Options): Selection {
+function barsOf({ check, filter }: Options): readonly Bar[] {
+  if (check === undefined) return [];
+  if (!filter) return bars[check];
+  const isMatch = (workload: string): boolean => filter.test(workload);
+  return bars[check].filter((bar) =>
+    bar.kind === 'most' ? bar.workloads.every(isMatch) : workloadsOf(bar).some(isMatch),
+  );
+}
+
+function select(options: Options): readonly Group[] {
+  const { filter, isFull } = options;
   if (options.check) {
-    const list = bars[options.check];
-    const ids = new Set(list.flatMap((bar) => [bar.own, bar.rival]));
-    return {
-      workloads: list.map((bar) => workloads.find((w) => w.name === bar.workload)!),
-      systems: systems.filter((s) => ids.has(s.id)),
-    };
+    const groups = groupsOf(barsOf(options));
+    if (groups.length > 0) return groups;
+    throw new UsageError(`error: --filter ${filter}: no figure of ${options.check} matches`);
   }
-  const { filter, systems: ids, isFull } = options;
-  const chosen = {
-    workloads: workloads.filter((w) => (filter ? filter.test(w.name) : isFull || w.isHeadline)),
-    systems: systems.filter((s) => !ids || ids.test(s.id)),
-  };
-  if (chosen.workloads.length === 0) {
+  const chosen = workloads.filter((w) => (filter ? filter.test(w.name) : isFull || w.isHeadline));
+  const wanted = systems.filter((system) => isWanted(system, options));
+  if (chosen.length === 0) {
     throw new UsageError(`error: --filter ${filter}: no workload matches; --list shows them`);
   }
-  if (chosen.systems.length === 0) {
-    throw new UsageError(`error: --systems ${ids}: no system matches; --list shows them`);
+  if (wanted.length === 0) {
+    throw new UsageError(
+      `error: --systems ${options.systems}: no system matches; --list shows them`,
+    );
   }
-  return chosen;
+  return chosen.map((workload) => wanted.map((system) => ({ workload, system })));
 }
 
 function formatList(): string {
   const work = workloads.map((w) => [w.name, w.isHeadline ? 'headline' : 'full', w.description]);
-  const libraries = systems.map((s) => [s.id, s.version]);
+  const libraries = systems.map((s) => [s.id, s.isDefault ? 'default' : 'full', s.version]);
   const left = (lines: readonly string[][]): string =>
-    lines.map(([a = '', ...rest]) => `  ${a.padEnd(24)}${rest.join('  ')}`).join('\n');
+    lines.map(([a = '', ...rest]) => `  ${a.padEnd(30)}${rest.join('  ')}`).join('\n');
   return `Workloads\n${left(work)}\n\nSystems\n${left(libraries)}`;
 }
 
@@ -55,33 +64,28 @@ function progress(message: string): void {
   else if (message.includes('checking')) process.stderr.write(`${message}\n`);
 }
 
-async function measure(chosen: Selection, options: Options): Promise<Report> {
+async function makeReport(groups: readonly Group[], options: Options): Promise<Report> {
   const machine = describeMachine();
   if (machine.load_before > machine.cores / 2) {
     const load = machine.load_before.toFixed(1);
     process.stderr.write(`The machine is busy (load ${load}): expect noise, trust ratios only.\n`);
   }
-  const jsPeak = measureJsScalarPeak();
+  const before = await measureLimits();
   const effort = options.isFull || options.check ? fullEffort : quickEffort;
   const rows: Row[] = [];
-  for (const workload of chosen.workloads) {
-    const run = { effort, jsPeak, onProgress: progress };
-    rows.push(...(await measureWorkload(workload, chosen.systems, run)));
+  for (const group of groups) {
+    rows.push(...(await measure(group, { effort, onProgress: progress })));
   }
   if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
+  // Again, so that a slow moment before the run does not make every share too large.
+  const limits = largest(before, await measureLimits());
+  const measured = groups.flat();
   return {
     machine,
     date: new Date().toISOString(),
     commit: describeCommit(),
-    limits: {
-      js_scalar_gflops: jsPeak,
-      wasm_simd_gflops: null,
-      wasm_relaxed_gflops: null,
-      memory_gb_per_s: null,
-      webgpu_gflops: null,
-      webgpu_gb_per_s: null,
-    },
-    rows,
+    limits,
+    rows: rows.map((row, i) => withShare(row, measured[i]!.system, limits)),
   };
 }
 
@@ -102,15 +106,14 @@ async function main(): Promise<void> {
     console.log(formatList());
     return;
   }
-  const report = await measure(select(options), options);
+  const report = await makeReport(select(options), options);
   const { machine, limits } = report;
-  const peak = limits.js_scalar_gflops?.toPrecision(3);
   console.log(
     `${machine.cpu}, ${machine.cores} cores, Node ${machine.node}, commit ${report.commit}`,
   );
-  console.log(`Peak of scalar JavaScript ${peak} GFLOP/s. One thread each.\n`);
+  console.log(`${formatLimits(limits)}\n`);
   console.log(formatTable(report.rows));
-  if (options.check) console.log(`\n${formatCheck(bars[options.check], report.rows)}`);
+  if (options.check) console.log(`\n${formatCheck(barsOf(options), report.rows)}`);
   if (options.json !== undefined) write(report, options.json);
   if (options.isSaved) write(report, resultsPath(report));
   const above = report.rows.filter((r) => (r.percent_of_peak ?? 0) > 100);

@@ -40,6 +40,7 @@ function report(rows: readonly object[]): unknown {
     commit: 'abc1234',
     limits: {
       js_scalar_gflops: 11,
+      wasm_scalar_gflops: null,
       wasm_simd_gflops: null,
       wasm_relaxed_gflops: null,
       memory_gb_per_s: null,

@@ -42,6 +42,7 @@ export interface Machine {
 /** The machine's own ceilings, measured in the same run; null until a part measures them. */
 export interface Limits {
   readonly js_scalar_gflops: number | null;
+  readonly wasm_scalar_gflops: number | null;
   readonly wasm_simd_gflops: number | null;
   readonly wasm_relaxed_gflops: number | null;
   readonly memory_gb_per_s: number | null;
@@ -98,6 +99,7 @@ const machineKinds = {
 
 const limitKinds = {
   js_scalar_gflops: 'number?',
+  wasm_scalar_gflops: 'number?',
   wasm_simd_gflops: 'number?',
   wasm_relaxed_gflops: 'number?',
   memory_gb_per_s: 'number?',

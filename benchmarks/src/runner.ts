@@ -1,8 +1,8 @@
-// Measures workloads on systems: for each workload a fresh process per system, checked and warmed
-// one after another, then sampled in interleaved rounds (A B C A B C …), so that a slow moment of
-// the machine meets them all. Only one process computes at a time.
+// Measures workloads on systems: a fresh process for each pair, checked and warmed one after
+// another, then sampled in interleaved rounds (A B C A B C …), so that a slow moment of the machine
+// meets them all. Only one process computes at a time.
 import { busyMilliseconds } from './machine.ts';
-import type { Row } from './rows.ts';
+import type { Limits, Row } from './rows.ts';
 import { summarize } from './stats.ts';
 import type { System } from './systems/types.ts';
 import { LOADED } from './table.ts';
@@ -36,13 +36,16 @@ const PATIENCE_MS = 180_000;
 
 export interface RunOptions {
   readonly effort: Effort;
-  /** Peak of plain JavaScript, GFLOP/s, for percent_of_peak. */
-  readonly jsPeak: number;
   onProgress(message: string): void;
 }
 
-interface Entry {
+/** One workload on one system. */
+export interface Pair {
+  readonly workload: Workload;
   readonly system: System;
+}
+
+interface Entry extends Pair {
   readonly worker: Worker;
   readonly times: number[];
   rounds: number;
@@ -51,7 +54,7 @@ interface Entry {
   peakBytes: number | null;
 }
 
-function emptyRow(workload: Workload, system: System): Row {
+function emptyRow({ workload, system }: Pair): Row {
   return {
     workload: workload.name,
     system: system.name,
@@ -75,14 +78,14 @@ function emptyRow(workload: Workload, system: System): Row {
   };
 }
 
-function patience(workload: Workload, system: System): number {
+function patience({ workload, system }: Pair): number {
   return PATIENCE_MS + system.expectedSeconds(workload) * 5000;
 }
 
-async function start(workload: Workload, system: System, effort: Effort): Promise<Entry> {
-  const worker = new Worker(system.id, workload.name);
+async function start(pair: Pair, effort: Effort): Promise<Entry> {
+  const worker = new Worker(pair.system.id, pair.workload.name);
   const entry: Entry = {
-    system,
+    ...pair,
     worker,
     times: [],
     rounds: 0,
@@ -90,7 +93,7 @@ async function start(workload: Workload, system: System, effort: Effort): Promis
     notes: [],
     peakBytes: null,
   };
-  const reply = await worker.next(patience(workload, system));
+  const reply = await worker.next(patience(pair));
   if (reply.type === 'ready') {
     const affordable = Math.floor(effort.cap / reply.estimate);
     entry.rounds = Math.max(1, Math.min(effort.rounds, affordable));
@@ -109,16 +112,11 @@ interface Load {
   elapsed: number;
 }
 
-async function sampleOnce(
-  entry: Entry,
-  milliseconds: number,
-  load: Load,
-  timeout: number,
-): Promise<void> {
+async function sampleOnce(entry: Entry, milliseconds: number, load: Load): Promise<void> {
   const before = busyMilliseconds();
   const own = process.cpuUsage();
   const started = performance.now();
-  const reply = await entry.worker.ask({ type: 'sample', milliseconds }, timeout);
+  const reply = await entry.worker.ask({ type: 'sample', milliseconds }, patience(entry));
   if (reply.type !== 'samples') {
     const message = reply.type === 'failed' ? reply.message : `unexpected reply '${reply.type}'`;
     entry.failure = { isWrong: false, message };
@@ -139,19 +137,17 @@ async function finish(entry: Entry): Promise<void> {
   entry.worker.stop();
 }
 
-function toRow(workload: Workload, entry: Entry, jsPeak: number): Row {
-  const { system, failure } = entry;
-  const base = emptyRow(workload, system);
+function toRow(entry: Entry): Row {
+  const { workload, failure } = entry;
+  const base = emptyRow(entry);
   if (failure) return { ...base, correct: failure.isWrong ? false : null, note: failure.message };
   const { median, min, spread } = summarize(entry.times);
-  const gflops = workload.flops === null ? null : workload.flops / median / 1e6;
   return {
     ...base,
     median_ms: median,
     min_ms: min,
     spread,
-    gflops,
-    percent_of_peak: gflops !== null && system.isPlainJs ? (100 * gflops) / jsPeak : null,
+    gflops: workload.flops === null ? null : workload.flops / median / 1e6,
     peak_bytes: entry.peakBytes,
     correct: true,
     note: entry.notes.length > 0 ? entry.notes.join('; ') : null,
@@ -159,7 +155,7 @@ function toRow(workload: Workload, entry: Entry, jsPeak: number): Row {
 }
 
 /** Why a pair is not started, or undefined. */
-function reasonToSkip(workload: Workload, system: System, effort: Effort): string | undefined {
+function reasonToSkip({ workload, system }: Pair, effort: Effort): string | undefined {
   const supported = system.supports(workload);
   if (supported !== true) return supported;
   const seconds = system.expectedSeconds(workload);
@@ -167,27 +163,26 @@ function reasonToSkip(workload: Workload, system: System, effort: Effort): strin
   return `left out: about ${seconds} s a run (--full measures it)`;
 }
 
-/** The rows of one workload on every system, in the systems' order. */
-export async function measureWorkload(
-  workload: Workload,
-  systems: readonly System[],
-  options: RunOptions,
-): Promise<Row[]> {
-  const { effort, jsPeak, onProgress } = options;
-  const entries = new Map<System, Entry>();
+/**
+ * The rows of some pairs, in their order, all interleaved with each other: what is to be compared
+ * belongs into one call.
+ */
+export async function measure(pairs: readonly Pair[], options: RunOptions): Promise<Row[]> {
+  const { effort, onProgress } = options;
+  const entries = new Map<Pair, Entry>();
   const load: Load = { others: 0, elapsed: 0 };
+  const names = [...new Set(pairs.map(({ workload }) => workload.name))].join(', ');
   try {
-    for (const system of systems) {
-      if (reasonToSkip(workload, system, effort) !== undefined) continue;
-      onProgress(`${workload.name}: checking ${system.id}`);
-      entries.set(system, await start(workload, system, effort));
+    for (const pair of pairs) {
+      if (reasonToSkip(pair, effort) !== undefined) continue;
+      onProgress(`${pair.workload.name}: checking ${pair.system.id}`);
+      entries.set(pair, await start(pair, effort));
     }
     for (let round = 0; round < effort.rounds; round++) {
-      onProgress(`${workload.name}: round ${round + 1} of ${effort.rounds}`);
-      for (const [system, entry] of entries) {
+      onProgress(`${names}: round ${round + 1} of ${effort.rounds}`);
+      for (const entry of entries.values()) {
         if (entry.failure || round >= entry.rounds) continue;
-        const slice = effort.budget / effort.rounds;
-        await sampleOnce(entry, slice, load, patience(workload, system));
+        await sampleOnce(entry, effort.budget / effort.rounds, load);
       }
     }
     for (const entry of entries.values()) await finish(entry);
@@ -195,17 +190,19 @@ export async function measureWorkload(
     for (const { worker } of entries.values()) worker.stop();
   }
   const cores = load.elapsed > 0 ? load.others / load.elapsed : 0;
-  return systems.map((system) => {
-    const entry = entries.get(system);
-    if (!entry) {
-      return {
-        ...emptyRow(workload, system),
-        note: reasonToSkip(workload, system, effort) ?? null,
-      };
-    }
+  return pairs.map((pair) => {
+    const entry = entries.get(pair);
+    if (!entry) return { ...emptyRow(pair), note: reasonToSkip(pair, effort) ?? null };
     if (cores > LOADED_CORES && !entry.failure) {
       entry.notes.push(`${LOADED} others used ${cores.toFixed(1)} cores`);
     }
-    return toRow(workload, entry, jsPeak);
+    return toRow(entry);
   });
+}
+
+/** The row with its share of the peak of its own arithmetic, times its threads. */
+export function withShare(row: Row, system: System, limits: Limits): Row {
+  const peak = system.peak === null ? null : limits[system.peak];
+  if (row.gflops === null || peak === null) return row;
+  return { ...row, percent_of_peak: (100 * row.gflops) / (peak * system.threads) };
 }

@@ -1,5 +1,5 @@
 // Text for the terminal: the table of medians with ratios, and the list of names.
-import type { Row } from './rows.ts';
+import type { Limits, Row } from './rows.ts';
 
 /** How the note of a workload measured on a busy machine begins. */
 export const LOADED = 'loaded:';
@@ -29,9 +29,11 @@ export function formatRatio(ratio: number): string {
   return `${ratio >= 10 ? Math.round(ratio) : ratio.toPrecision(2)}x`;
 }
 
-/** A row's key in the table's columns. */
-export function columnOf(row: Row): string {
-  return `${row.system}-${row.backend}`;
+/** A row's key in the table's columns: the id of its system. Rivals come in one variant each. */
+export function columnOf({ system, backend, variant, threads }: Row): string {
+  const ownVariant = system === 'tenon' && variant !== null ? [variant] : [];
+  const ownThreads = threads > 1 ? [`${threads}t`] : [];
+  return [system, backend, ...ownVariant, ...ownThreads].join('-');
 }
 
 /** Wrong and missing are words, never times. */
@@ -81,10 +83,23 @@ export function formatTable(rows: readonly Row[]): string {
   const find = (name: string, column: string | undefined): Row | undefined =>
     rows.find((r) => r.workload === name && columnOf(r) === column);
   const first = ownColumn ?? columns[0];
-  const header = ['workload', ...columns, `GFLOP/s of ${first}, % of JS peak`];
+  const header = ['workload', ...columns, `GFLOP/s of ${first}, % of its peak`];
   const lines = names.map((name) => {
     const own = find(name, ownColumn);
     return [name, ...columns.map((c) => cell(find(name, c), own)), peak(find(name, first))];
   });
   return alignColumns([header, ...lines]) + formatNotes(rows);
+}
+
+/** One line about what was measured of the machine itself. */
+export function formatLimits(limits: Limits): string {
+  const rates = [
+    ['JavaScript', limits.js_scalar_gflops],
+    ['wasm scalar', limits.wasm_scalar_gflops],
+    ['simd', limits.wasm_simd_gflops],
+    ['relaxed', limits.wasm_relaxed_gflops],
+  ] as const;
+  const shown = rates.map(([name, rate]) => `${name} ${rate?.toPrecision(3) ?? 'none'}`);
+  const copy = limits.memory_gb_per_s?.toPrecision(3) ?? 'unknown';
+  return `Peak of one thread, GFLOP/s: ${shown.join(', ')}; copy ${copy} GB/s.`;
 }

@@ -17,10 +17,17 @@ const pinned = (name: string): string => pins[name] ?? 'unknown';
 
 const eager = (): 'eager' => 'eager';
 const quick = (): number => 0;
-const supportsAll = (): true => true;
+
+/** What every rival says of the workloads that only Tenon is measured on; else true. */
+function supportsRival(workload: Workload): true | string {
+  return workload.task.kind === 'dispatch' ? 'dispatch-16 compares the libraries' : true;
+}
 
 // Seconds one run took on a 2-core Zen 4 machine; only pairs that cost seconds are named.
+const cpuJsSeconds: Readonly<Record<string, number>> = { 'matmul-1024': 0.4, 'matmul-2048': 3 };
 const tfjsCpuSeconds: Readonly<Record<string, number>> = {
+  'matmul-1024': 2.5,
+  'matmul-2048': 22,
   'conv3x3-56x56x64': 2,
   'conv1x1-28x28x256': 2,
   'train-cnn': 70,
@@ -36,12 +43,33 @@ const tenonCpuJs: System = {
   backend: 'cpu-js',
   variant: null,
   threads: 1,
-  isPlainJs: true,
+  isDefault: true,
+  peak: 'js_scalar_gflops',
   mode: eager,
-  supports: supportsAll,
-  expectedSeconds: quick,
-  load: async () => (await import('./tenon.ts')).open('cpu-js'),
+  supports: () => true,
+  expectedSeconds: (workload) => cpuJsSeconds[workload.name] ?? 0,
+  load: async () => (await import('./tenon.ts')).open({ name: 'cpu-js' }),
 };
+
+const wasmPeaks = {
+  relaxed: 'wasm_relaxed_gflops',
+  simd: 'wasm_simd_gflops',
+  scalar: 'wasm_scalar_gflops',
+} as const;
+
+function tenonWasm(variant: keyof typeof wasmPeaks, threads: number): System {
+  return {
+    ...tenonCpuJs,
+    id: `tenon-cpu-wasm-${variant}${threads > 1 ? `-${threads}t` : ''}`,
+    backend: 'cpu-wasm',
+    variant,
+    threads,
+    isDefault: variant !== 'scalar',
+    peak: wasmPeaks[variant],
+    expectedSeconds: quick,
+    load: async () => (await import('./tenon.ts')).open({ name: 'cpu-wasm', variant, threads }),
+  };
+}
 
 const tfjsCpu: System = {
   id: 'tfjs-cpu',
@@ -50,9 +78,10 @@ const tfjsCpu: System = {
   backend: 'cpu',
   variant: null,
   threads: 1,
-  isPlainJs: true,
+  isDefault: true,
+  peak: 'js_scalar_gflops',
   mode: eager,
-  supports: supportsAll,
+  supports: supportsRival,
   expectedSeconds: (workload) => tfjsCpuSeconds[workload.name] ?? 0,
   load: async () => (await import('./tfjs.ts')).open('cpu'),
 };
@@ -62,9 +91,11 @@ const tfjsWasm: System = {
   id: 'tfjs-wasm',
   backend: 'wasm',
   variant: 'simd',
-  isPlainJs: false,
+  peak: 'wasm_simd_gflops',
   supports: (workload) =>
-    workload.name === 'train-cnn' ? 'tfjs-wasm has no Conv2DBackpropFilter kernel' : true,
+    workload.name === 'train-cnn'
+      ? 'tfjs-wasm has no Conv2DBackpropFilter kernel'
+      : supportsRival(workload),
   expectedSeconds: (workload) => tfjsWasmSeconds[workload.name] ?? 0,
   load: async () => (await import('./tfjs.ts')).open('wasm'),
 };
@@ -72,36 +103,47 @@ const tfjsWasm: System = {
 const compiledByJit = new Set(['softmax', 'layernorm', 'tanh-chain', 'train']);
 
 const jaxJsWasm: System = {
+  ...tfjsCpu,
   id: 'jax-js-wasm',
   name: 'jax-js',
   version: pinned('@jax-js/jax'),
   backend: 'wasm',
-  variant: null,
-  threads: 1,
-  isPlainJs: false,
+  peak: null,
   mode: (workload) => (compiledByJit.has(workload.task.kind) ? 'compiled' : 'eager'),
-  supports: supportsAll,
   expectedSeconds: (workload) => jaxJsSeconds[workload.name] ?? 0,
   load: async () => (await import('./jax-js.ts')).open(),
 };
 
 const ortWebWasm: System = {
+  ...tfjsCpu,
   id: 'ort-web-wasm',
   name: 'ort-web',
   version: pinned('onnxruntime-web'),
   backend: 'wasm',
   variant: 'simd',
-  threads: 1,
-  isPlainJs: false,
+  peak: null,
   mode: () => 'compiled',
   supports: (workload: Workload) =>
-    workload.task.kind === 'train' ? 'onnxruntime-web is for inference only' : true,
+    workload.task.kind === 'train'
+      ? 'onnxruntime-web is for inference only'
+      : supportsRival(workload),
   expectedSeconds: quick,
   load: async () => (await import('./ort-web.ts')).open(),
 };
 
-/** Every system, Tenon first. */
-export const systems: readonly System[] = [tenonCpuJs, tfjsCpu, tfjsWasm, jaxJsWasm, ortWebWasm];
+/** Every system, Tenon first, its fastest variant on one thread before all. */
+export const systems: readonly System[] = [
+  tenonWasm('relaxed', 1),
+  tenonWasm('relaxed', 2),
+  tenonWasm('simd', 1),
+  tenonWasm('simd', 2),
+  tenonWasm('scalar', 1),
+  tenonCpuJs,
+  tfjsCpu,
+  tfjsWasm,
+  jaxJsWasm,
+  ortWebWasm,
+];
 
 /** The system with this id. Throws RangeError for an id that is not in the table. */
 export function findSystem(id: string): System {

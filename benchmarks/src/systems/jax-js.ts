@@ -13,10 +13,13 @@ export function isSingleKernel(task: OpTask): boolean {
   return task.kind !== 'softmax' && task.kind !== 'layernorm' && task.kind !== 'tanh-chain';
 }
 
+const swapped = (x: np.Array, isTransposed: boolean): np.Array =>
+  isTransposed ? np.matrixTranspose(x) : x;
+
 function computeOf(task: OpTask): Compute {
   switch (task.kind) {
     case 'matmul':
-      return (x, y) => np.matmul(x, task.transposeB ? np.matrixTranspose(y!) : y!);
+      return (x, y) => np.matmul(swapped(x!, task.transposeA), swapped(y!, task.transposeB));
     case 'conv':
       return (x, w) =>
         lax.convGeneralDilated(x!, w!, [1, 1], 'SAME', { featureGroupCount: task.groups });
@@ -28,6 +31,14 @@ function computeOf(task: OpTask): Compute {
       return (x) => np.sum(x!, task.axis);
     case 'add':
       return (x, y) => np.add(x!, y!);
+    case 'argmax':
+      return (x) => np.argmax(x!, 1);
+    case 'sort':
+      return (x) => np.sort(x!, 1);
+    case 'gather':
+      return (x, y) => np.take(x!, y!, 0);
+    case 'dispatch':
+      throw new Error('jax-js: expected no dispatch workload');
     case 'tanh-chain':
       return (x, y, z) => np.tanh(x!.mul(y!).add(z!)).mul(0.5);
   }
@@ -35,7 +46,10 @@ function computeOf(task: OpTask): Compute {
 
 function prepareOp(workload: OpWorkload): Prepared {
   const inputs = makeInputs(workload).map((data, i) =>
-    np.array(data as Float32Array<ArrayBuffer>, { shape: [...workload.inputs[i]!.shape] }),
+    np.array(data, {
+      shape: [...workload.inputs[i]!.shape],
+      dtype: data instanceof Int32Array ? np.int32 : np.float32,
+    }),
   );
   const plain = computeOf(workload.task);
   const compute: Compute = isSingleKernel(workload.task) ? plain : jit(plain);
@@ -48,7 +62,7 @@ function prepareOp(workload: OpWorkload): Prepared {
     },
     async result() {
       if (!output) throw new Error('result: expected a run before it, got none');
-      return Float32Array.from((await output.ref.data()) as Float32Array);
+      return Float32Array.from(await output.ref.data());
     },
   };
 }

@@ -14,10 +14,12 @@ export interface OnnxNode {
 export interface OnnxValue {
   readonly name: string;
   readonly shape: readonly number[];
+  /** float32 without it. */
+  readonly dtype?: 'int32' | 'int64';
 }
 
 export interface OnnxConstant extends OnnxValue {
-  readonly data: Float32Array | BigInt64Array;
+  readonly data: Float32Array | Int32Array | BigInt64Array;
 }
 
 export interface OnnxGraph {
@@ -30,6 +32,7 @@ export interface OnnxGraph {
 type Bytes = readonly Uint8Array[];
 
 const FLOAT = 1;
+const INT32 = 6;
 const INT64 = 7;
 const OPSET = 17;
 
@@ -85,11 +88,16 @@ function node(n: OnnxNode): Uint8Array {
   ]);
 }
 
+function typeOf(data: OnnxConstant['data']): number {
+  if (data instanceof Float32Array) return FLOAT;
+  return data instanceof Int32Array ? INT32 : INT64;
+}
+
 function constant(c: OnnxConstant): Uint8Array {
   const { buffer, byteOffset, byteLength } = c.data;
   return join([
     ...c.shape.map((d) => integer(1, d)),
-    integer(2, c.data instanceof Float32Array ? FLOAT : INT64),
+    integer(2, typeOf(c.data)),
     text(8, c.name),
     block(9, new Uint8Array(buffer, byteOffset, byteLength)),
   ]);
@@ -97,11 +105,12 @@ function constant(c: OnnxConstant): Uint8Array {
 
 function value(v: OnnxValue): Uint8Array {
   const shape = join(v.shape.map((d) => block(1, integer(1, d))));
-  const tensor = join([integer(1, FLOAT), block(2, shape)]);
+  const type = v.dtype === undefined ? FLOAT : v.dtype === 'int32' ? INT32 : INT64;
+  const tensor = join([integer(1, type), block(2, shape)]);
   return join([text(1, v.name), block(2, block(1, tensor))]);
 }
 
-/** The bytes of an ONNX model (opset 17) with float32 inputs and outputs. */
+/** The bytes of an ONNX model (opset 17). */
 export function encodeModel(graph: OnnxGraph): Uint8Array {
   const body = join([
     ...graph.nodes.map((n) => block(1, node(n))),

@@ -23,16 +23,17 @@ const one = (op: string, inputs: string[], attributes: OnnxNode['attributes'] = 
 function plan(task: OpTask): Plan {
   switch (task.kind) {
     case 'matmul': {
-      const swap = {
+      const swap = (input: string): OnnxNode => ({
         op: 'Transpose',
-        inputs: ['in1'],
-        outputs: ['t'],
+        inputs: [input],
+        outputs: [`${input}t`],
         attributes: { perm: [1, 0] },
-      };
-      const nodes = task.transposeB
-        ? [swap, one('MatMul', ['in0', 't'])]
-        : [one('MatMul', ['in0', 'in1'])];
-      return { nodes, inputs: 2, constants: [] };
+      });
+      const nodes: OnnxNode[] = [];
+      if (task.transposeA) nodes.push(swap('in0'));
+      if (task.transposeB) nodes.push(swap('in1'));
+      const names = [task.transposeA ? 'in0t' : 'in0', task.transposeB ? 'in1t' : 'in1'];
+      return { nodes: [...nodes, one('MatMul', names)], inputs: 2, constants: [] };
     }
     case 'conv': {
       const pad = (task.kernel - 1) / 2;
@@ -51,6 +52,20 @@ function plan(task: OpTask): Plan {
       const nodes = [one('ReduceSum', ['in0', 'axes'], { keepdims: 0 })];
       return { nodes, inputs: 1, constants: [axes] };
     }
+    case 'argmax': {
+      const nodes = [one('ArgMax', ['in0'], { axis: 1, keepdims: 0 })];
+      return { nodes, inputs: 1, constants: [] };
+    }
+    case 'sort': {
+      const k = { name: 'k', shape: [1], data: BigInt64Array.of(BigInt(task.columns)) };
+      const sorted = { op: 'TopK', inputs: ['in0', 'k'], outputs: ['out', 'indices'] };
+      const nodes = [{ ...sorted, attributes: { axis: 1, largest: 0, sorted: 1 } }];
+      return { nodes, inputs: 1, constants: [k] };
+    }
+    case 'gather':
+      return { nodes: [one('Gather', ['in0', 'in1'], { axis: 0 })], inputs: 2, constants: [] };
+    case 'dispatch':
+      throw new Error('onnxruntime-web: expected no dispatch workload');
     case 'add':
       return { nodes: [one('Add', ['in0', 'in1'])], inputs: 2, constants: [] };
     case 'tanh-chain': {
@@ -72,17 +87,24 @@ async function prepareOp(workload: OpWorkload): Promise<Prepared> {
     name: `in${i}`,
     shape: workload.inputs[i]!.shape,
     data,
+    ...(data instanceof Int32Array ? { dtype: 'int32' as const } : {}),
   }));
+  const outputType = workload.task.kind === 'argmax' ? { dtype: 'int64' as const } : {};
   const inputs = operands.slice(0, inputCount);
   const model = encodeModel({
     nodes,
     inputs,
-    outputs: [{ name: 'out', shape: workload.outputShape }],
+    outputs: [{ name: 'out', shape: workload.outputShape, ...outputType }],
     constants: [...constants, ...operands.slice(inputCount)],
   });
   const session = await ort.InferenceSession.create(model, { executionProviders: ['wasm'] });
   const feeds = Object.fromEntries(
-    inputs.map(({ name, shape, data }) => [name, new ort.Tensor('float32', data, [...shape])]),
+    inputs.map(({ name, shape, data }) => [
+      name,
+      data instanceof Int32Array
+        ? new ort.Tensor('int32', data, [...shape])
+        : new ort.Tensor('float32', data, [...shape]),
+    ]),
   );
   let output: ort.Tensor | undefined;
   return {
@@ -92,7 +114,7 @@ async function prepareOp(workload: OpWorkload): Promise<Prepared> {
     },
     async result() {
       if (!output) throw new Error('result: expected a run before it, got none');
-      return Float32Array.from(output.data as Float32Array);
+      return Array.from(output.data as Iterable<number | bigint>, Number);
     },
   };
 }

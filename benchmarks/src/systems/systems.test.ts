@@ -7,6 +7,11 @@ import { encodeModel } from './onnx.ts';
 describe('systems', () => {
   it('are described without loading any', () => {
     expect(systems.map((s) => s.id)).toEqual([
+      'tenon-cpu-wasm-relaxed',
+      'tenon-cpu-wasm-relaxed-2t',
+      'tenon-cpu-wasm-simd',
+      'tenon-cpu-wasm-simd-2t',
+      'tenon-cpu-wasm-scalar',
       'tenon-cpu-js',
       'tfjs-cpu',
       'tfjs-wasm',
@@ -21,6 +26,9 @@ describe('systems', () => {
     expect(findSystem('ort-web-wasm').supports(cnn)).toBe('onnxruntime-web is for inference only');
     expect(findSystem('tfjs-wasm').supports(cnn)).toContain('Conv2DBackpropFilter');
     expect(findSystem('tfjs-cpu').supports(cnn)).toBe(true);
+    const dispatch = findWorkload('dispatch-16-100k');
+    expect(findSystem('tfjs-cpu').supports(dispatch)).toBe('dispatch-16 compares the libraries');
+    expect(findSystem('tenon-cpu-js').supports(dispatch)).toBe(true);
     expect(() => findSystem('torch')).toThrowErrorMatchingInlineSnapshot(
       `[RangeError: findSystem: expected an id that --list shows, got 'torch']`,
     );

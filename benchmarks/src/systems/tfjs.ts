@@ -26,6 +26,7 @@ function operands(workload: OpWorkload): tf.Tensor[] {
   const { task } = workload;
   return makeInputs(workload).map((data, i) => {
     const shape = [...workload.inputs[i]!.shape];
+    if (data instanceof Int32Array) return tf.tensor(data, shape, 'int32');
     if (task.kind !== 'conv') return tf.tensor(data, shape);
     // A depthwise filter is [height, width, in, multiplier]: OIHW with I = 1 gives [h, w, O, 1].
     const weightAxes = task.groups > 1 ? [2, 3, 0, 1] : TO_HWIO;
@@ -39,7 +40,7 @@ function compute(task: OpTask, inputs: readonly tf.Tensor[]): tf.Tensor {
   const y = inputs[1]!;
   switch (task.kind) {
     case 'matmul':
-      return tf.matMul(x, y, false, task.transposeB);
+      return tf.matMul(x, y, task.transposeA, task.transposeB);
     case 'conv':
       return task.groups > 1
         ? tf.depthwiseConv2d(x as tf.Tensor4D, y as tf.Tensor4D, 1, 'same')
@@ -52,6 +53,15 @@ function compute(task: OpTask, inputs: readonly tf.Tensor[]): tf.Tensor {
       return tf.sum(x, task.axis);
     case 'add':
       return tf.add(x, y);
+    case 'argmax':
+      return tf.argMax(x, -1);
+    case 'sort':
+      // Its one sort is topk, largest first.
+      return tf.neg(tf.topk(tf.neg(x), task.columns, true).values);
+    case 'gather':
+      return tf.gather(x, y as tf.Tensor1D);
+    case 'dispatch':
+      throw new Error('tfjs: expected no dispatch workload');
     case 'tanh-chain':
       return tf.mul(tf.tanh(tf.add(tf.mul(x, y), inputs[2]!)), 0.5);
   }

@@ -1,5 +1,6 @@
 // The one interface behind which every library stands. A system's description is cheap to read;
 // its library is imported only in the child process that measures it.
+import type { Limits } from '../rows.ts';
 import type { Workload } from '../workloads/types.ts';
 
 /** A workload made ready by a system: operands on its device, weights in its layout. */
@@ -27,8 +28,10 @@ export interface System {
   readonly backend: string;
   readonly variant: string | null;
   readonly threads: number;
-  /** Whether plain JavaScript does the arithmetic, so that its peak is the JavaScript peak. */
-  readonly isPlainJs: boolean;
+  /** Whether it takes part without being named by --systems, --full or a check. */
+  readonly isDefault: boolean;
+  /** The limit of one thread that its arithmetic cannot exceed; null where that is not known. */
+  readonly peak: keyof Limits | null;
   mode(workload: Workload): 'eager' | 'compiled';
   /** True, or the reason why the workload cannot run. */
   supports(workload: Workload): true | string;

@@ -21,15 +21,35 @@ function op(
   return { name, description, isHeadline, task, inputs, outputShape, flops };
 }
 
-function matmul(name: string, task: Omit<MatmulTask, 'kind'>, isHeadline: boolean): OpWorkload {
-  const { m, k, n, transposeB } = task;
-  const b = transposeB ? [n, k] : [k, n];
-  const description = `[${m}, ${k}] · [${b.join(', ')}]${transposeB ? ' transposed' : ''}`;
-  const flops = 2 * m * k * n;
-  return op(name, { kind: 'matmul', ...task }, [[m, k], b], [m, n], {
-    description,
+type MatmulOptions = Partial<Pick<MatmulTask, 'batch' | 'transposeA' | 'transposeB'>> & {
+  readonly isHeadline?: boolean;
+};
+
+function matmul(
+  name: string,
+  [m, k, n]: readonly [number, number, number],
+  options: MatmulOptions = {},
+): OpWorkload {
+  const { batch = 0, transposeA = false, transposeB = false, isHeadline = false } = options;
+  const axes = batch > 0 ? [batch] : [];
+  const a = [...axes, ...(transposeA ? [k, m] : [m, k])];
+  const b = [...axes, ...(transposeB ? [n, k] : [k, n])];
+  const show = (shape: number[], isTransposed: boolean): string =>
+    `[${shape.join(', ')}]${isTransposed ? ' transposed' : ''}`;
+  const task: MatmulTask = { kind: 'matmul', batch, m, k, n, transposeA, transposeB };
+  return op(name, task, [a, b], [...axes, m, n], {
+    description: `${show(a, transposeA)} · ${show(b, transposeB)}`,
     isHeadline,
-    flops,
+    flops: 2 * Math.max(1, batch) * m * k * n,
+  });
+}
+
+function dispatch(name: string, isTaped: boolean): OpWorkload {
+  const shape = [16, 16];
+  const task: OpTask = { kind: 'dispatch', shape, count: DISPATCHES, isTaped };
+  return op(name, task, [shape, shape], shape, {
+    description: `x + y, 16x16, 100,000 times${isTaped ? ', with a tape' : ''}`,
+    isHeadline: false,
   });
 }
 
@@ -59,14 +79,40 @@ function train(model: ModelName, isHeadline: boolean): TrainWorkload {
   };
 }
 
+/** How many additions one run of a dispatch workload makes. */
+export const DISPATCHES = 100_000;
+
 const square = [1024, 1024];
 const rows = { rows: 1024, columns: 1024 };
 
+const gather: OpWorkload = {
+  name: 'gather-8192x128',
+  description: '8,192 rows of a table [10000, 128]: an embedding',
+  isHeadline: false,
+  task: { kind: 'gather', rows: 8192, columns: 128 },
+  inputs: [
+    { shape: [10_000, 128], seed: 1 },
+    { shape: [8192], seed: 2, below: 10_000 },
+  ],
+  outputShape: [8192, 128],
+  flops: null,
+};
+
 /** Every workload, in the order of the table. */
 export const workloads: readonly Workload[] = [
-  matmul('matmul-512', { m: 512, k: 512, n: 512, transposeB: false }, true),
-  matmul('matmul-512-nt', { m: 512, k: 512, n: 512, transposeB: true }, false),
-  matmul('matmul-64x784x128', { m: 64, k: 784, n: 128, transposeB: false }, true),
+  matmul('matmul-128', [128, 128, 128]),
+  matmul('matmul-256', [256, 256, 256]),
+  matmul('matmul-512', [512, 512, 512], { isHeadline: true }),
+  matmul('matmul-1024', [1024, 1024, 1024]),
+  matmul('matmul-2048', [2048, 2048, 2048]),
+  matmul('matmul-512-nt', [512, 512, 512], { transposeB: true }),
+  matmul('matmul-512-tn', [512, 512, 512], { transposeA: true }),
+  matmul('matmul-512-tt', [512, 512, 512], { transposeA: true, transposeB: true }),
+  matmul('matmul-64x784x128', [64, 784, 128], { isHeadline: true }),
+  matmul('matmul-32x512x2048', [32, 512, 2048]),
+  matmul('matmul-1x784x128', [1, 784, 128]),
+  matmul('matmul-128x128x64', [128, 128, 64]),
+  matmul('matmul-32x128x128x64-batched', [128, 128, 64], { batch: 32 }),
   conv(
     'conv3x3-56x56x64',
     { batch: 8, channels: 64, size: 56, outChannels: 64, kernel: 3, groups: 1 },
@@ -109,6 +155,15 @@ export const workloads: readonly Workload[] = [
     description: 'x + y, 1,048,576 elements',
     isHeadline: true,
   }),
+  op('argmax-last-1024', { kind: 'argmax', ...rows }, [square], [1024], {
+    description: 'index of the largest over the last axis of [1024, 1024]',
+    isHeadline: false,
+  }),
+  op('sort-last-1024', { kind: 'sort', ...rows }, [square], square, {
+    description: 'ascending values over the last axis of [1024, 1024]',
+    isHeadline: false,
+  }),
+  gather,
   op(
     'dispatch-16',
     { kind: 'add', shape: [16, 16] },
@@ -122,6 +177,8 @@ export const workloads: readonly Workload[] = [
       isHeadline: true,
     },
   ),
+  dispatch('dispatch-16-100k', false),
+  dispatch('dispatch-16-100k-taped', true),
   train('mlp', true),
   train('cnn', true),
   train('transformer', false),

@@ -44,9 +44,15 @@ describe.each(Object.entries(counts))('model %s', (name, count) => {
 describe('the table of workloads', () => {
   it('has the stable names', () => {
     expect(workloads.map((w) => w.name).join(' ')).toBe(
-      'matmul-512 matmul-512-nt matmul-64x784x128 conv3x3-56x56x64 conv1x1-28x28x256 ' +
-        'depthwise3x3-56x56x64 softmax-1024 layernorm-1024 sum-last-1024 sum-first-1024 ' +
-        'tanh-chain-1m add-1m dispatch-16 train-mlp train-cnn train-transformer',
+      'matmul-128 matmul-256 matmul-512 matmul-1024 matmul-2048 ' +
+        'matmul-512-nt matmul-512-tn matmul-512-tt ' +
+        'matmul-64x784x128 matmul-32x512x2048 matmul-1x784x128 ' +
+        'matmul-128x128x64 matmul-32x128x128x64-batched ' +
+        'conv3x3-56x56x64 conv1x1-28x28x256 depthwise3x3-56x56x64 ' +
+        'softmax-1024 layernorm-1024 sum-last-1024 sum-first-1024 ' +
+        'tanh-chain-1m add-1m argmax-last-1024 sort-last-1024 gather-8192x128 ' +
+        'dispatch-16 dispatch-16-100k dispatch-16-100k-taped ' +
+        'train-mlp train-cnn train-transformer',
     );
   });
 

@@ -21,14 +21,30 @@ function small(change: Partial<OpWorkload>): OpWorkload {
 // Every expected number below was worked out by hand.
 describe('references of small cases', () => {
   it('matmul, plain and transposed', () => {
-    const shape = { m: 2, k: 2, n: 2 };
-    const a = [1, 2, 3, 4];
-    const b = [5, 6, 7, 8];
-    const outputShape = [2, 2];
-    const plain = small({ task: { kind: 'matmul', ...shape, transposeB: false }, outputShape });
-    expect(task(plain, [a, b])).toEqual([19, 22, 43, 50]);
-    const swapped = small({ task: { kind: 'matmul', ...shape, transposeB: true }, outputShape });
-    expect(task(swapped, [a, b])).toEqual([17, 23, 39, 53]);
+    const product = (transposeA: boolean, transposeB: boolean): number[] => {
+      const shape = { batch: 0, m: 2, k: 2, n: 2 };
+      const outputShape = [2, 2];
+      const workload = { kind: 'matmul', ...shape, transposeA, transposeB } as const;
+      return task(small({ task: workload, outputShape }), [
+        [1, 2, 3, 4],
+        [5, 6, 7, 8],
+      ]);
+    };
+    expect(product(false, false)).toEqual([19, 22, 43, 50]);
+    expect(product(false, true)).toEqual([17, 23, 39, 53]);
+    expect(product(true, false)).toEqual([26, 30, 38, 44]);
+    expect(product(true, true)).toEqual([23, 31, 34, 46]);
+  });
+
+  it('matmul, batched: each product from its own operands', () => {
+    const shape = { batch: 2, m: 1, k: 2, n: 1, transposeA: false, transposeB: false };
+    const batched = small({ task: { kind: 'matmul', ...shape }, outputShape: [2, 1, 1] });
+    expect(
+      task(batched, [
+        [1, 2, 3, 4],
+        [5, 6, 7, 8],
+      ]),
+    ).toEqual([17, 53]);
   });
 
   it('conv: padding, channels and groups', () => {
@@ -44,6 +60,17 @@ describe('references of small cases', () => {
       outputShape: [1, 2, 2, 2],
     });
     expect(task(grouped, [x, [...one, ...one]])).toEqual([5, 2, 11, 4, 50, 20, 110, 40]);
+  });
+
+  it('argmax, sort and gather', () => {
+    const shape = { rows: 2, columns: 3 };
+    const x = [3, 9, -1, 2, 2, 1];
+    const argmax = small({ task: { kind: 'argmax', ...shape }, outputShape: [2] });
+    expect(task(argmax, [x])).toEqual([1, 0]);
+    const sort = small({ task: { kind: 'sort', ...shape }, outputShape: [2, 3] });
+    expect(task(sort, [x])).toEqual([-1, 3, 9, 1, 2, 2]);
+    const gather = small({ task: { kind: 'gather', rows: 3, columns: 2 }, outputShape: [3, 2] });
+    expect(task(gather, [x, [2, 0, 2]])).toEqual([2, 1, 3, 9, 2, 1]);
   });
 
   it('sum over either axis', () => {

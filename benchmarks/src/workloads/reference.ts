@@ -2,8 +2,16 @@
 // matmul and conv at 1,000 hashed positions and the corners; every output must be finite besides.
 // `allowed` bounds |got − value|: from f32 rounding (u = 2^-24) times the sum of |terms|, where a
 // sum of k terms gets √k + 4 roundings; add must be exact; 1e-5 for what needs exp, tanh or sqrt.
-import { bits, uniform } from '../generator.ts';
-import type { ConvTask, LayerNormTask, MatmulTask, OpWorkload, SumTask } from './types.ts';
+import { bits, integers, uniform } from '../generator.ts';
+import type {
+  ConvTask,
+  HostArray,
+  LayerNormTask,
+  MatmulTask,
+  OpWorkload,
+  OrderTask,
+  SumTask,
+} from './types.ts';
 
 /** Expected values at some output positions, and how far each result may be from them. */
 export interface Reference {
@@ -26,8 +34,10 @@ const TRANSCENDENTAL = 1e-5;
 const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 
 /** The operands of a workload, the same for each system. */
-export function makeInputs(workload: OpWorkload): Float32Array[] {
-  return workload.inputs.map(({ shape, seed }) => uniform(seed, sizeOf(shape)));
+export function makeInputs(workload: OpWorkload): HostArray[] {
+  return workload.inputs.map(({ shape, seed, below }) =>
+    below === undefined ? uniform(seed, sizeOf(shape)) : integers(seed, sizeOf(shape), below),
+  );
 }
 
 function everyIndex(count: number): Int32Array {
@@ -60,18 +70,21 @@ function sumsOfProducts(indices: Int32Array, terms: number, products: Products):
   return { indices, values, allowed };
 }
 
-function matmulProducts(task: MatmulTask, a: Float32Array, b: Float32Array): Products {
-  const { k, n, transposeB } = task;
+function matmulProducts(task: MatmulTask, a: HostArray, b: HostArray): Products {
+  const { m, k, n, transposeA, transposeB } = task;
   return (index, visit) => {
-    const row = Math.floor(index / n);
+    const row = Math.floor(index / n) % m;
     const column = index % n;
+    const product = Math.floor(index / n / m);
+    const [atA, atB] = [product * m * k, product * k * n];
     for (let p = 0; p < k; p++) {
-      visit(a[row * k + p]!, transposeB ? b[column * k + p]! : b[p * n + column]!);
+      const x = a[atA + (transposeA ? p * m + row : row * k + p)]!;
+      visit(x, b[atB + (transposeB ? column * k + p : p * n + column)]!);
     }
   };
 }
 
-function convProducts(task: ConvTask, x: Float32Array, w: Float32Array): Products {
+function convProducts(task: ConvTask, x: HostArray, w: HostArray): Products {
   const { channels, size, outChannels, kernel, groups } = task;
   const inGroup = channels / groups;
   const outGroup = outChannels / groups;
@@ -94,7 +107,7 @@ function convProducts(task: ConvTask, x: Float32Array, w: Float32Array): Product
   };
 }
 
-function sumProducts(task: SumTask, x: Float32Array): Products {
+function sumProducts(task: SumTask, x: HostArray): Products {
   const { rows, columns, axis } = task;
   return (index, visit) => {
     const count = axis === 1 ? columns : rows;
@@ -107,7 +120,7 @@ function elementwise(values: Float64Array, tolerance: (value: number) => number)
   return { indices: everyIndex(values.length), values, allowed: values.map(tolerance) };
 }
 
-function softmax(x: Float32Array, columns: number): Float64Array {
+function softmax(x: HostArray, columns: number): Float64Array {
   const out = new Float64Array(x.length);
   for (let start = 0; start < x.length; start += columns) {
     let max = Number.NEGATIVE_INFINITY;
@@ -119,7 +132,7 @@ function softmax(x: Float32Array, columns: number): Float64Array {
   return out;
 }
 
-function layerNorm(task: LayerNormTask, inputs: readonly Float32Array[]): Float64Array {
+function layerNorm(task: LayerNormTask, inputs: readonly HostArray[]): Float64Array {
   const [x, weight, bias] = [inputs[0]!, inputs[1]!, inputs[2]!];
   const { columns, epsilon } = task;
   const out = new Float64Array(x.length);
@@ -136,8 +149,20 @@ function layerNorm(task: LayerNormTask, inputs: readonly Float32Array[]): Float6
   return out;
 }
 
+function order({ kind, rows, columns }: OrderTask, x: HostArray): Float64Array {
+  const out: number[] = [];
+  for (let row = 0; row < rows; row++) {
+    const values = Array.from(x.subarray(row * columns, (row + 1) * columns));
+    if (kind === 'argmax') out.push(values.indexOf(Math.max(...values)));
+    else out.push(...values.sort((a, b) => a - b));
+  }
+  return Float64Array.from(out);
+}
+
+const exactly = (values: Float64Array): Reference => elementwise(values, () => 0);
+
 /** The float64 reference of an operation on `inputs` (those of {@link makeInputs}). */
-export function makeReference(workload: OpWorkload, inputs: readonly Float32Array[]): Reference {
+export function makeReference(workload: OpWorkload, inputs: readonly HostArray[]): Reference {
   const { task } = workload;
   const x = inputs[0]!;
   const y = inputs[1];
@@ -158,10 +183,16 @@ export function makeReference(workload: OpWorkload, inputs: readonly Float32Arra
     case 'layernorm':
       return elementwise(layerNorm(task, inputs), (v) => TRANSCENDENTAL * (1 + Math.abs(v)));
     case 'add':
-      return elementwise(
-        Float64Array.from(x, (v, i) => Math.fround(v + y![i]!)),
-        () => 0,
-      );
+    case 'dispatch':
+      return exactly(Float64Array.from(x, (v, i) => Math.fround(v + y![i]!)));
+    case 'argmax':
+    case 'sort':
+      return exactly(order(task, x));
+    case 'gather': {
+      const { rows, columns } = task;
+      const at = (i: number): number => y![Math.floor(i / columns)]! * columns + (i % columns);
+      return exactly(Float64Array.from({ length: rows * columns }, (_, i) => x[at(i)]!));
+    }
     case 'tanh-chain': {
       const z = inputs[2]!;
       const values = Float64Array.from(x, (v, i) => Math.tanh(v * y![i]! + z[i]!) * 0.5);

@@ -1,12 +1,17 @@
 // What a workload is: a name that never changes, its inputs, and what each system must compute.
 // Nothing here knows a system; a system reads `task` and builds the computation in its own words.
 
-/** `[m, k] · [k, n]`; with `transposeB` the second operand is stored `[n, k]`. */
+/**
+ * `batch` products `[m, k] · [k, n]`; 0 for one product of matrices without a batch axis. A
+ * transposed operand is stored as its transpose: the first `[k, m]`, the second `[n, k]`.
+ */
 export interface MatmulTask {
   readonly kind: 'matmul';
+  readonly batch: number;
   readonly m: number;
   readonly k: number;
   readonly n: number;
+  readonly transposeA: boolean;
   readonly transposeB: boolean;
 }
 
@@ -50,6 +55,29 @@ export interface AddTask {
   readonly shape: readonly number[];
 }
 
+/** Index of the largest, or the values in ascending order, over the last axis. */
+export interface OrderTask {
+  readonly kind: 'argmax' | 'sort';
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** Rows of a table `[below, columns]` by `rows` indices: what an embedding does. */
+export interface GatherTask {
+  readonly kind: 'gather';
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** `x + y`, `count` times in a row, each result dropped by the next: what one operation costs. */
+export interface DispatchTask {
+  readonly kind: 'dispatch';
+  readonly shape: readonly number[];
+  readonly count: number;
+  /** Whether `x` wants a gradient, so that each addition is recorded. */
+  readonly isTaped: boolean;
+}
+
 /** `tanh(x · y + z) · 0.5`. */
 export interface TanhChainTask {
   readonly kind: 'tanh-chain';
@@ -69,6 +97,9 @@ export type OpTask =
   | LayerNormTask
   | SumTask
   | AddTask
+  | OrderTask
+  | GatherTask
+  | DispatchTask
   | TanhChainTask;
 
 export type ModelName = 'mlp' | 'cnn' | 'transformer';
@@ -76,14 +107,19 @@ export type ModelName = 'mlp' | 'cnn' | 'transformer';
 export interface InputSpec {
   readonly shape: readonly number[];
   readonly seed: number;
+  /** Integers below this; uniform in [-1, 1) without it. */
+  readonly below?: number;
 }
+
+/** Values of one operand: integers where the input says `below`. */
+export type HostArray = Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer>;
 
 export interface OpWorkload {
   readonly name: string;
   readonly description: string;
   readonly isHeadline: boolean;
   readonly task: OpTask;
-  /** Uniform in [-1, 1), one stream per operand. */
+  /** One stream of the generator per operand. */
   readonly inputs: readonly InputSpec[];
   readonly outputShape: readonly number[];
   /** Floating-point operations of one run (a multiply-add counts two); null where bytes matter. */

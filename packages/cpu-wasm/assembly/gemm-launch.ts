@@ -57,19 +57,19 @@ const SUM: i32 = 4;
 const GROUP_AT: usize = 264 * 1024;
 // @ts-ignore: decorator
 @inline
-const GROUP_BYTES: usize = 64 * 1024;
+const GROUP_BYTES: usize = 128 * 1024;
 // @ts-ignore: decorator
 @inline
-const TILE_AT: usize = 328 * 1024;
+const TILE_AT: usize = 392 * 1024;
 // @ts-ignore: decorator
 @inline
-const TURNED_AT: usize = 592 * 1024;
+const TURNED_AT: usize = 656 * 1024;
 // @ts-ignore: decorator
 @inline
-const WORDS_AT: usize = 856 * 1024;
+const WORDS_AT: usize = 920 * 1024;
 // @ts-ignore: decorator
 @inline
-const FREE_AT: usize = 872 * 1024;
+const FREE_AT: usize = 936 * 1024;
 
 // @ts-ignore: decorator
 @inline

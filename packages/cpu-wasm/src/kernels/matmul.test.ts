@@ -106,6 +106,9 @@ describe.each(machines)('matmul, %s', (_, machine) => {
     }
     check(machine, dense(530, 70, 300, layout));
     check(machine, dense(40, 1100, 30, layout));
+    // Rows of A that no second-level cache holds, and many columns.
+    check(machine, dense(1100, 270, 530, layout));
+    check(machine, dense(270, 2100, 65, layout));
   });
 
   test.each(['f32', 'f64'] as const)('batches, shared operands and any strides, %s', (dtype) => {

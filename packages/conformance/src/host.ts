@@ -32,6 +32,11 @@ function exposed(): (() => void) | null {
   return node.getBuiltinModule('node:vm').runInNewContext('gc') as () => void;
 }
 
+/** Bytes of array buffers that were not collected yet, or null where that cannot be known. */
+export function arrayBufferBytes(): number | null {
+  return nodeProcess()?.memoryUsage().arrayBuffers ?? null;
+}
+
 /** Bytes in use after a collection, or null where they cannot be known. */
 export async function settledMemory(): Promise<MemoryUsage | null> {
   const node = nodeProcess();

@@ -83,11 +83,5 @@ export const SPECIAL_TOLERANCE: Readonly<Record<string, TorchTolerance & { reaso
   'nn.functional.group_norm': twoElements,
   'nn.functional.layer_norm': twoElements,
   'nn.functional.instance_norm': twoElements,
-  'nn.functional._scaled_dot_product_attention': {
-    units: 64,
-    scale: 'tensor',
-    reason:
-      'scores near 100 come before the softmax: half an ulp of theirs is 32 units of a weight',
-  },
   linspace: { units: 4, scale: 'tensor', reason: 'PyTorch computes it in single precision' },
 };

@@ -238,8 +238,8 @@ const KERNELS: readonly {
   readonly name: string;
   readonly spec: KernelSpec;
   readonly words: readonly number[];
-  readonly inputs: readonly (readonly ['f32' | 'i32', readonly number[]])[];
-  readonly out: readonly ['f32' | 'i32', readonly number[]];
+  readonly inputs: readonly (readonly ['f32' | 'i32' | 'bool', readonly number[]])[];
+  readonly out: readonly ['f32' | 'i32' | 'bool', readonly number[]];
 }[] = [
   {
     name: 'gather',
@@ -275,6 +275,13 @@ const KERNELS: readonly {
     words: [1, 4, 3, 2, 1, 1, 2],
     inputs: [['f32', [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]]],
     out: ['f32', [1, 2, 8, 10, 16, 18, 11, 12]],
+  },
+  {
+    name: 'fold of bools: any of the windows',
+    spec: { kind: 'fold', dtype: 'bool' },
+    words: [1, 5, 3, 3, 1, 1, 1],
+    inputs: [['bool', [1, 0, 0, 0, 1, 0, 1, 0, 0]]],
+    out: ['bool', [1, 0, 1, 0, 0]],
   },
   {
     name: 'pad',

@@ -190,6 +190,15 @@ function limits(context: SuiteContext): void {
               'that the running operation uses; all else was copied out. the arena holds ' +
               '4000 bytes',
           );
+          // Operands and result that do not fit together: the second can't be brought back.
+          const [first, second] = [tensor(seeded(400, 6)).mul(2), tensor(seeded(400, 7)).mul(2)];
+          await expectError(
+            () => first.add(second),
+            core.OutOfMemoryError,
+            `${backend.name}: no room for a tensor [400] of f32, 1600 bytes, beside 3200 bytes ` +
+              'that the running operation uses; all else was copied out. the arena holds ' +
+              '4000 bytes',
+          );
           assertSame(
             'still readable',
             await made[3]!.data(),

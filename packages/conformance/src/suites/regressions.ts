@@ -307,6 +307,51 @@ function numbers({ test }: SuiteContext): void {
   });
 }
 
+function convolutions({ test }: SuiteContext): void {
+  test('a transposed convolution with more output padding than stride', async () => {
+    const [channels, length, outputs, kernel] = [2, 4, 3, 3];
+    const options = { stride: 2, dilation: 3, padding: 1, outputPadding: 2 };
+    const x = core.arange(channels * length, { dtype: 'f32' });
+    const weight = core.arange(channels * outputs * kernel, { dtype: 'f32' });
+    const [xs, ws] = [await x.data(), await weight.data()];
+    const size = 13;
+    const y = new Float64Array(outputs * size);
+    const dx = new Float64Array(xs.length);
+    const dw = new Float64Array(ws.length);
+    /** Calls visit with the places of all terms: y[at] += x[from] · weight[tap]. */
+    const eachTerm = (visit: (at: number, from: number, tap: number) => void): void => {
+      for (let tap = 0; tap < ws.length; tap++) {
+        const output = Math.floor(tap / kernel) % outputs;
+        const channel = Math.floor(tap / kernel / outputs);
+        for (let i = 0; i < length; i++) {
+          const place = 2 * i + 3 * (tap % kernel) - 1;
+          if (place < 0 || place >= size) continue;
+          visit(output * size + place, channel * length + i, tap);
+        }
+      }
+    };
+    eachTerm((at, from, tap) => {
+      y[at] = y[at]! + xs[from]! * ws[tap]!;
+    });
+    // Of Σ y²/2: the cotangent is y.
+    eachTerm((at, from, tap) => {
+      dx[from] = dx[from]! + y[at]! * ws[tap]!;
+      dw[tap] = dw[tap]! + y[at]! * xs[from]!;
+    });
+    const { value, pullback } = core.vjp(
+      (a, b) => core.convTranspose1d(a, b, options),
+      x.reshape([1, channels, length]),
+      weight.reshape([channels, outputs, kernel]),
+    );
+    assertShape('y', value.shape, [1, outputs, size]);
+    assertSame('y', await value.data(), y);
+    const [gx, gw] = pullback(value) as [Tensor, Tensor];
+    assertShape('dx', gx.shape, [1, channels, length]);
+    assertSame('dx', await gx.data(), dx);
+    assertSame('dw', await gw.data(), dw);
+  });
+}
+
 export const regressionSuite: Suite = {
   name: 'regressions',
   define(context) {
@@ -315,5 +360,6 @@ export const regressionSuite: Suite = {
     ownership(context);
     disposedGradient(context);
     numbers(context);
+    convolutions(context);
   },
 };

@@ -365,27 +365,39 @@ function convolveTransposed(
           `${formatShape(x.shape)} with groups ${groups}, got ${formatShape(weight.shape)}`,
       );
     }
-    const attrs = resolve(op, rank, weight.shape.slice(2), options);
-    const sizes = transposedSizes(op, batch.shape.slice(2), attrs, options.outputPadding ?? 0);
+    const own = resolve(op, rank, weight.shape.slice(2), options);
+    const attrs = extended(op, own, options.outputPadding ?? 0);
+    const sizes = transposedSizes(op, batch.shape.slice(2), attrs);
     const result = convInputGrad([batch, weight], { ...attrs, input: sizes })[0] as Tensor;
     const y = addBias(op, result, options.bias, rank);
     return isSingle ? squeeze(y, 0) : y;
   });
 }
-function transposedSizes(op: string, sizes: Shape, attrs: ConvAttrs, extra: PerAxis): number[] {
-  const behind = perAxis(op, 'outputPadding', extra, sizes.length, 0);
-  return sizes.map((size, i) => {
-    const { kernel, stride, dilation, padding } = attrs;
-    const [step, distance] = [stride[i] as number, dilation[i] as number];
+/**
+ * What is added behind the result is taken off less: then the windows over the result are as many
+ * as the input has elements, also where more than a stride is added.
+ */
+function extended(op: string, attrs: ConvAttrs, extra: PerAxis): ConvAttrs {
+  const { stride, dilation } = attrs;
+  const behind = perAxis(op, 'outputPadding', extra, stride.length, 0);
+  const padding = attrs.padding.map(([low, high], i): Pair => {
     const more = behind[i] as number;
-    if (more >= Math.max(step, distance)) {
+    if (more >= Math.max(stride[i] as number, dilation[i] as number)) {
       throw new ValueError(
         `${op}: outputPadding must be below stride or dilation, got ${formatShape(behind)} ` +
           `with stride ${formatShape(stride)} and dilation ${formatShape(dilation)}`,
       );
     }
+    return [low, high - more];
+  });
+  return { ...attrs, padding };
+}
+function transposedSizes(op: string, sizes: Shape, attrs: ConvAttrs): number[] {
+  const { kernel, stride, dilation, padding } = attrs;
+  return sizes.map((size, i) => {
     const [low, high] = padding[i] as Pair;
-    const result = (size - 1) * step + span(kernel[i] as number, distance) - low - high + more;
+    const wide = span(kernel[i] as number, dilation[i] as number);
+    const result = (size - 1) * (stride[i] as number) + wide - low - high;
     if (result < 1) {
       throw new ShapeError(
         `${op}: input ${formatShape(sizes)} and kernel ${formatShape(kernel)} leave no result`,

@@ -3,9 +3,11 @@
  * it is freed at once iff no user handle reached it, no graph saved it, no variable owns it and no
  * library frame is open over it. All else is left to the working set and to V8's collector.
  */
-import type { Buffer } from '../backend.ts';
+import type { Buffer, TensorType } from '../backend.ts';
+import type { DType } from '../dtype.ts';
 import { DisposedError } from '../errors.ts';
 import { refusePromise, scope } from '../scope.ts';
+import type { Shape } from '../shape.ts';
 import { Tensor } from '../tensor.ts';
 import type { WorkingSet } from './working-set.ts';
 
@@ -14,6 +16,9 @@ export class Storage {
   readonly kind = 'storage';
   readonly set: WorkingSet;
   readonly byteLength: number;
+  /** Of the tensor it was made for, for messages: not the tensor, which must stay collectable. */
+  readonly shape: Shape | null;
+  readonly dtype: DType | null;
   /** null while spilled (see host) or once freed. */
   buffer: Buffer | null = null;
   /** The contents on the host: spilled, or made from host data that is kept ("clean"). */
@@ -35,9 +40,11 @@ export class Storage {
   previous: Storage | null = null;
   next: Storage | null = null;
 
-  constructor(set: WorkingSet, byteLength: number) {
+  constructor(set: WorkingSet, byteLength: number, type: TensorType | null) {
     this.set = set;
     this.byteLength = byteLength;
+    this.shape = type === null ? null : type.shape;
+    this.dtype = type === null ? null : type.dtype;
   }
 
   /** The resident buffer, brought back if it was spilled. @throws DisposedError if freed. */

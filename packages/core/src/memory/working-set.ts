@@ -3,8 +3,10 @@
  * there is nothing to do. On the others a budget holds: over it the least recently used storage is
  * copied out to an ArrayBuffer that only its own record reaches, so what the user dropped V8 frees,
  * and what he kept comes back when touched. The list holds records, never tensors.
- * The budget starts small, since dropped tensors fill it whatever its size and a small one stays in
- * caches; it doubles, up to the backend's limit, when much of what was copied out comes back.
+ * The budget starts small, since dropped tensors fill it whatever its size: a small one stays in
+ * caches, and its records are pushed out while they are young, so that the collector's cheap rounds
+ * free the copies (an old record keeps its copy until a full one; V8 lets 64 MB wait for that). It
+ * doubles, up to the backend's limit, when much of what was copied out comes back.
  */
 import type { Backend, Buffer, TensorType } from '../backend.ts';
 import { OutOfMemoryError } from '../errors.ts';
@@ -31,8 +33,11 @@ export interface MemoryObserver {
   freed(storage: Storage): void;
 }
 
-/** The first budget where the backend allows more. */
-const START_BYTES: number = 32 * 2 ** 20;
+/**
+ * The first budget where the backend allows more. The process of a small model has 200 MB in Node
+ * 24 with 4 MiB; with 32 MiB it has 350 and creeps up.
+ */
+const START_BYTES: number = 4 * 2 ** 20;
 /** The budget doubles when this share of it was restored since it last did. */
 const THRASH_SHARE = 0.5;
 
@@ -82,9 +87,9 @@ export class WorkingSet {
 
   /** A storage that the caller frees himself. */
   scratch(byteLength: number, type: TensorType | null = null): Storage {
-    const storage = new Storage(this, byteLength);
+    const storage = new Storage(this, byteLength, type);
     this.#makeRoom(byteLength);
-    storage.buffer = this.#allocate(byteLength, type);
+    storage.buffer = this.#allocate(storage);
     this.#resident += byteLength;
     this.#allocated += byteLength;
     this.#allocations++;
@@ -130,23 +135,25 @@ export class WorkingSet {
   }
 
   /** Below its budget a backend can still be full (fragments, a smaller machine): spill, retry. */
-  #allocate(byteLength: number, type: TensorType | null): Buffer {
+  #allocate(storage: Storage): Buffer {
     for (;;) {
       try {
-        return this.#backend.allocate(byteLength);
+        return this.#backend.allocate(storage.byteLength);
       } catch (error) {
         if (!(error instanceof OutOfMemoryError)) throw error;
-        if (!this.#spillOldest()) throw this.#outOfMemory(byteLength, type, error);
+        if (!this.#spillOldest()) throw this.#outOfMemory(storage, error);
       }
     }
   }
 
   #outOfMemory(
-    byteLength: number,
-    type: TensorType | null,
+    { shape, dtype, byteLength }: Storage,
     { message }: OutOfMemoryError,
   ): OutOfMemoryError {
-    const what = type === null ? 'memory' : `a tensor ${formatShape(type.shape)} of ${type.dtype},`;
+    const what =
+      shape === null
+        ? 'the scratch of an operation,'
+        : `a tensor ${formatShape(shape)} of ${dtype},`;
     return new OutOfMemoryError(
       `${this.#backend.name}: no room for ${what} ${byteLength} bytes, beside ${this.#resident} ` +
         `bytes that the running operation uses; all else was copied out. ${message}`,
@@ -196,7 +203,7 @@ export class WorkingSet {
       this.#returned = 0;
     }
     this.#makeRoom(storage.byteLength);
-    const buffer = this.#allocate(storage.byteLength, null);
+    const buffer = this.#allocate(storage);
     const host = storage.host as Uint8Array<ArrayBuffer>;
     this.#backend.write(buffer, host);
     storage.buffer = buffer;

@@ -1,7 +1,7 @@
 /** Making tensors: from host data, constants and ranges (which cost no memory until needed). */
 import type { Backend } from '../backend.ts';
 import { runtimeFor } from '../backends.ts';
-import { BYTES, type DType, isInteger } from '../dtype.ts';
+import { type DType, isInteger } from '../dtype.ts';
 import { DTypeError, ShapeError, ValueError } from '../errors.ts';
 import { denseLayout, Layout } from '../layout.ts';
 import type { Runtime } from '../runtime.ts';
@@ -115,7 +115,7 @@ export function fromHost(
   }
   const words = toWords(values, dtype);
   runtime.memory.tick();
-  const storage = runtime.memory.acquire(sizeOf(shape) * BYTES[dtype]);
+  const storage = runtime.storageFor({ shape, dtype });
   if (words.byteLength > 0) {
     backend.write(storage.use(), words);
     if (backend.capabilities.memory !== 'collected') {

@@ -28,9 +28,17 @@ function foldInto(x: View, out: View, args: Int32Array): void {
   }
 }
 
+/** Sums of bools are "or". */
+function foldBool(x: View, out: View, args: Int32Array): void {
+  foldInto(x, out, args);
+  const count = args[0]! * args[1]! * args[6]!;
+  for (let p = 0; p < count; p++) out[p] = out[p] !== 0 ? 1 : 0;
+}
+
 export function prepareFold(spec: FoldSpec): CpuKernel {
+  const run = spec.dtype === 'bool' ? foldBool : foldInto;
   return new CpuKernel(spec, (buffers, args) => {
     const [x, out] = buffers as [CpuBuffer, CpuBuffer];
-    foldInto(viewOf(x, spec.dtype), viewOf(out, spec.dtype), args);
+    run(viewOf(x, spec.dtype), viewOf(out, spec.dtype), args);
   });
 }

@@ -114,8 +114,10 @@ export function poolClose(control: usize): i32 {
       const ticket = atomic.load<u64>(control + TICKET);
       const closed = ticket >> 32 << 32;
       if (atomic.cmpxchg<u64>(control + TICKET, ticket, closed) != ticket) continue;
-      const unclaimed = <i32>ticket;
-      return pieces - unclaimed;
+      const claimed = pieces - <i32>ticket;
+      // A job that is closed has no more pieces than these, whoever asks again.
+      atomic.store<i32>(control + PIECES, claimed);
+      return claimed;
     }
   }
   return 0;

@@ -44,6 +44,26 @@ test('a worker that cannot start leaves one thread and the reason', async () => 
   expect(x.add(1).dataSync()).toEqual(Float32Array.of(2, 3, 4));
 });
 
+test('a worker may be given by the text of its URL', async () => {
+  const workerUrl = new URL('./generated/worker.js', import.meta.url).href;
+  const backend = await backendWith({ variant: 'simd-threads', threads: 2, workerUrl });
+  expect(backend.capabilities.notes[1]).toBe('threads: 2, the calling one included');
+});
+
+test('a folder that is no URL is a BackendError too', async () => {
+  await expect(wasm({ variant: 'scalar', wasmUrl: './wasm' })).rejects.toThrow(
+    /^cpu-wasm: expected to compile the module scalar in \.\/wasm, got: Invalid URL \(wasmUrl is/,
+  );
+});
+
+test('core may fill a share of the heap, whatever the threads take', async () => {
+  const options = { variant: 'simd-threads', threads: 16, memoryBytes: 32 * MIB } as const;
+  const { capabilities } = await backendWith(options);
+  // 16 MiB are scratch.
+  expect(capabilities.memory).toBeLessThan(0.75 * 16 * MIB);
+  expect(capabilities.maxBufferBytes).toBeLessThan(16 * MIB);
+});
+
 test('a folder without the module is a BackendError that names the file', async () => {
   await expect(wasm({ variant: 'scalar', wasmUrl: 'file:///no/such/folder' })).rejects.toThrow(
     /^cpu-wasm: expected to compile the module file:\/\/\/no\/such\/folder\/scalar\.wasm, got: /,

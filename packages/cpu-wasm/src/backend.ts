@@ -34,24 +34,26 @@ const DTYPES: readonly DType[] = ['f32', 'i32', 'u32', 'bool', 'f64'];
 /** Of the heap, what core may fill with tensors: the rest is room for fragments and workspaces. */
 const USABLE = 0.75;
 const MAX_BUFFER_BYTES: number = 2 ** 31 - 64;
+/** Launch words that kernels add to those of a launch. */
+const OWN_WORDS = 256;
 
 function capabilitiesOf(machine: WasmMachine, notes: readonly string[]): Capabilities {
   const ulp: Partial<Record<ScalarName, number>> = {};
   for (const [name, row] of Object.entries(ROWS)) {
     if (row.ulp > 0) ulp[name as ScalarName] = row.ulp;
   }
-  const { limitBytes } = machine.memory;
+  const { heapLimit } = machine.memory;
   return {
     dtypes: DTYPES,
     syncRead: true,
     threads: machine.threads,
     notes,
     bounds: 'throw',
-    memory: Math.floor(limitBytes * USABLE),
+    memory: Math.floor(heapLimit * USABLE),
     maxBuffers: 64,
-    maxArgWords: MAX_ARG_WORDS,
+    maxArgWords: MAX_ARG_WORDS - OWN_WORDS,
     maxSteps: 512,
-    maxBufferBytes: Math.min(MAX_BUFFER_BYTES, limitBytes),
+    maxBufferBytes: Math.min(MAX_BUFFER_BYTES, heapLimit),
     subnormals: true,
     ulp,
   };
@@ -72,10 +74,16 @@ function checked<S extends { readonly dtype: DType }>(
   };
 }
 
-/** A backend in WebAssembly; see `wasm`. */
+/**
+ * A backend in WebAssembly, made by `wasm`: launches are synchronous, and belong to the thread that
+ * made it. `capabilities.notes` says what runs and why not more.
+ *
+ * @throws BackendError from a launch whose kernel trapped or whose thread ended, and after dispose
+ * @throws OutOfMemoryError from `allocate` when the memory can neither give nor grow enough
+ */
 export class WasmBackend implements Backend {
   readonly name: string = 'cpu-wasm';
-  /** Which build of the kernels runs. */
+  /** The build of the kernels that runs. */
   readonly variant: Variant;
   capabilities: Capabilities;
   report: readonly BackendAttempt[] = [];

@@ -50,7 +50,8 @@ export async function createBackend(options: WasmOptions): Promise<WasmBackend> 
   let backend: WasmBackend | null = null;
   const failure = await pool.start();
   if (failure !== '') told.push(failure);
-  machine.attach(pool);
+  if (failure !== '' && pool.threads === 1) pool.dispose();
+  else machine.attach(pool);
   const all = [...notes, threadsNote(pool.threads, threads, told)];
   backend = new WasmBackend(machine, all, options.overrides ?? true);
   return backend;

@@ -7,8 +7,11 @@ export type Feature = true | string;
 
 /** What `detectFeatures` finds. */
 export interface Features {
+  /** Whether WebAssembly may be compiled: a content security policy can forbid it. */
   readonly wasm: Feature;
+  /** 128-bit SIMD. */
   readonly simd: Feature;
+  /** Relaxed SIMD: multiply and add in one instruction. */
   readonly relaxed: Feature;
   /** Shared memory. Whether workers start is only known once they have. */
   readonly threads: Feature;
@@ -85,7 +88,19 @@ function mayWait(): boolean {
   }
 }
 
-/** Looks at `place`, by default the global object. */
+/**
+ * What `wasm` will find here, without starting anything: true for each feature, or why it is
+ * missing.
+ *
+ * @param place what to look at; the global object unless a test passes its own
+ * @example
+ * ```ts
+ * import { detectFeatures } from '@tenon/cpu-wasm';
+ *
+ * const { simd, threads } = detectFeatures();
+ * console.log(simd, threads); // true, or the reason in words
+ * ```
+ */
 export function detectFeatures(place: Surroundings = globalThis as Surroundings): Features {
   const wasm = wasmFeature(place);
   const validates = (bytes: Uint8Array<ArrayBuffer>): boolean =>

@@ -38,15 +38,16 @@ export class FunctionTable {
     return this.indices.get(name) ?? -1;
   }
 
-  /** Instantiates a generated module; returns the indices of `names` in order. */
+  /** Instantiates a generated module; returns the indices of `names` in order. All or none. */
   add(module: WebAssembly.Module, names: readonly string[]): number[] {
     const env = { ...MATH_IMPORTS, memory: this.memory };
     const { exports } = new WebAssembly.Instance(module, { env });
-    return names.map((name) => {
-      const found = exports[name];
-      if (typeof found !== 'function') throw new TypeError(`the module does not export ${name}`);
-      return this.append(found);
+    const found = names.map((name) => {
+      const fn = exports[name];
+      if (typeof fn !== 'function') throw new TypeError(`the module does not export ${name}`);
+      return fn;
     });
+    return found.map((fn) => this.append(fn));
   }
 
   private append(fn: WebAssembly.ExportValue | undefined): number {

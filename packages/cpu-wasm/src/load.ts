@@ -29,12 +29,11 @@ export function loadModule(variant: Variant, wasmUrl?: string | URL): Promise<We
 }
 
 async function load(variant: Variant, wasmUrl?: string | URL): Promise<WebAssembly.Module> {
-  const what = wasmUrl === undefined ? variant : String(fileUrl(variant, wasmUrl));
+  let what = wasmUrl === undefined ? variant : `${variant} in ${String(wasmUrl)}`;
   try {
-    const bytes =
-      wasmUrl === undefined
-        ? await unpack((await SOURCES[variant]()).data)
-        : await readUrl(fileUrl(variant, wasmUrl));
+    const url = wasmUrl === undefined ? null : fileUrl(variant, wasmUrl);
+    if (url !== null) what = String(url);
+    const bytes = url === null ? await unpack((await SOURCES[variant]()).data) : await readUrl(url);
     return await WebAssembly.compile(bytes);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);

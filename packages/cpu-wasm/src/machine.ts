@@ -114,8 +114,12 @@ export class WasmMachine implements Machine {
   }
 
   define(bytes: Uint8Array<ArrayBuffer>, exports: readonly string[]): number[] {
-    const indices = this.functions().add(new WebAssembly.Module(bytes), exports);
-    if (this.pool !== null) this.pool.publish(bytes, exports);
+    const table = this.functions();
+    const module = new WebAssembly.Module(bytes);
+    // Whatever fails must fail before any thread has new indices: they are the same on all.
+    const publish = this.pool?.prepare(bytes, exports);
+    const indices = table.add(module, exports);
+    publish?.();
     return indices;
   }
 

@@ -138,9 +138,8 @@ test('out of memory names what was wanted, what is live and the limit; memory st
   expect(() => memory.allocate(12 * MIB)).toThrow(
     new OutOfMemoryError(
       'cpu-wasm: expected room for 12582912 bytes, got at most 11534272 in one piece: ' +
-        '20971520 bytes are live in 1 buffers, the memory has 22085632 bytes and its limit ' +
-        'is 33554432 ' +
-        '(memoryBytes sets it)',
+        '20971520 bytes are live in 1 buffer, the memory has 22085632 bytes and its limit ' +
+        'is 33554432 (memoryBytes sets it)',
     ),
   );
   memory.free(held);

@@ -189,6 +189,11 @@ export class WasmMemory {
     this.list(merged);
   }
 
+  /** The most bytes that all buffers together can have. */
+  get heapLimit(): number {
+    return this.limitBytes - (this.heapStart + SLACK_UNITS) * UNIT;
+  }
+
   /** @throws BackendError after release() */
   assertOpen(): void {
     if (this.isReleased) {
@@ -363,7 +368,8 @@ export class WasmMemory {
     const { liveBytes, buffers, largestFree, limitBytes } = this.report();
     return new OutOfMemoryError(
       `cpu-wasm: expected room for ${byteLength} bytes, got at most ${largestFree} in one piece: ` +
-        `${liveBytes} bytes are live in ${buffers} buffers, the memory has ` +
+        `${liveBytes} bytes are live in ${buffers} ${buffers === 1 ? 'buffer' : 'buffers'}, ` +
+        'the memory has ' +
         `${this.memory.buffer.byteLength} bytes and its limit is ${limitBytes} ` +
         '(memoryBytes sets it)',
     );

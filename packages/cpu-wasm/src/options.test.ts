@@ -81,6 +81,10 @@ describe('refused', () => {
     ],
     [{ memoryBytes: 1000 }, 'wasm: expected memoryBytes from 16777216 to 4294901760, got 1000'],
     [
+      { memoryBytes: 2 ** 26, threads: 64 },
+      'wasm: expected memoryBytes from 134217728 to 4294901760 with 64 threads, got 67108864',
+    ],
+    [
       { memoryBytes: Number.NaN },
       'wasm: expected memoryBytes from 16777216 to 4294901760, got NaN',
     ],

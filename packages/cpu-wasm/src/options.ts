@@ -1,5 +1,6 @@
 /** Options of `wasm`, checked, and what they come to in a given place. */
 import { BackendError, ValueError } from '@tenon/core';
+import { SCRATCH_BYTES } from './address-map.ts';
 import type { Features } from './features.ts';
 import { MAXIMUM_BYTES } from './memory.ts';
 import { MAX_THREADS } from './threads/control.ts';
@@ -15,8 +16,8 @@ export interface WasmOptions {
    */
   readonly threads?: number | 'auto';
   /**
-   * Upper bound of the wasm memory in bytes, from 16 MiB. Default: what the place grants, at most
-   * 4 GiB less 64 KiB. The memory starts small and grows.
+   * Upper bound of the wasm memory in bytes: at least 16 MiB, and 2 MiB a thread. Default: what
+   * the place grants, at most 4 GiB less 64 KiB. The memory starts small and grows.
    */
   readonly memoryBytes?: number;
   /**
@@ -51,6 +52,8 @@ export interface Plan {
 }
 
 const SMALLEST_MEMORY: number = 16 * 2 ** 20;
+/** Twice what the scratch area of a thread takes. */
+const MEMORY_PER_THREAD: number = 2 * SCRATCH_BYTES;
 /** 'auto' stops here: more threads rarely gain anything on what fits into 4 GiB. */
 const MOST_BY_DEFAULT = 8;
 
@@ -71,8 +74,11 @@ export function checkOptions(options: WasmOptions): void {
     check(isPossible, `a variant that ends in -threads with threads: ${threads}`, variant);
   }
   if (memoryBytes !== undefined) {
-    const isGood = memoryBytes >= SMALLEST_MEMORY && memoryBytes <= 2 ** 32;
-    check(isGood, `memoryBytes from ${SMALLEST_MEMORY} to ${MAXIMUM_BYTES}`, memoryBytes);
+    const count = typeof threads === 'number' ? threads : MOST_BY_DEFAULT;
+    const least = Math.max(SMALLEST_MEMORY, count * MEMORY_PER_THREAD);
+    const isGood = memoryBytes >= least && memoryBytes <= 2 ** 32;
+    const why = least > SMALLEST_MEMORY ? ` with ${count} threads` : '';
+    check(isGood, `memoryBytes from ${least} to ${MAXIMUM_BYTES}${why}`, memoryBytes);
   }
   if (stallSeconds !== undefined) {
     check(stallSeconds > 0, 'stallSeconds above 0', stallSeconds);

@@ -1,7 +1,10 @@
 /** The five builds of the module, and which of them suits a place. */
 import type { Features } from './features.ts';
 
-/** What a build may use. `-threads`: over shared memory. */
+/**
+ * A build of the kernels, by what it may use: no SIMD, SIMD, relaxed SIMD (multiply and add in one
+ * instruction); `-threads`: over shared memory.
+ */
 export type Variant = 'scalar' | 'simd' | 'relaxed' | 'simd-threads' | 'relaxed-threads';
 
 export const VARIANTS: readonly Variant[] = [

@@ -201,7 +201,9 @@ export class RegionWriter {
       this.values[i] = this.fromStored(step.dtype, stored);
     } else {
       const args = step.args.map((a) => this.spread(this.value(a)));
-      this.values[i] = emitScalar(this.active, step.op, args, step.dtype, step.from);
+      this.values[i] = this.f.recycled(() =>
+        emitScalar(this.active, step.op, args, step.dtype, step.from),
+      );
     }
   }
 

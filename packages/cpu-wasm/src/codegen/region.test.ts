@@ -337,6 +337,31 @@ test('softmax over two axes that do not merge, kept in scratch', () => {
   }
 });
 
+test('a hundred costly steps: locals do not run out', () => {
+  const n = 100;
+  const chain = Array.from({ length: n }, (_, i): Step => op('sin', i));
+  const data = numbers(64, 4);
+  for (const strides of [
+    [8, 1],
+    [1, 8],
+  ]) {
+    const region: TestRegion = {
+      kept: [8],
+      reduced: [8],
+      inputs: [{ dtype: 'f32', data, strides }],
+      outputs: [{ step: n + 1, dtype: 'f32', strides: [1, 0], length: 8 }],
+      steps: [load(0), ...chain, reduce('sum', n)],
+    };
+    const [want] = runThere(region);
+    for (const machine of machines) {
+      const [got] = runHere(machine, region);
+      got!.forEach((value, i) => {
+        expect(Math.abs(value - want![i]!)).toBeLessThan(1e-4);
+      });
+    }
+  }
+});
+
 describe('random regions', () => {
   test('equal cpu-js on exact programs', () => {
     const pick = picker(11);

@@ -202,4 +202,25 @@ describe('control flow', () => {
     expect(f.localType(ints[1] ?? 0)).toBe('i32');
     expect(() => f.localType(1e6)).toThrow('encoder: local 1000000 does not exist');
   });
+
+  test('recycled locals serve again, those of the value and hoisted ones do not', () => {
+    const module = new ModuleBuilder({ shared: false });
+    const f = module.function(UNARY, 'id');
+    const made: number[] = [];
+    const make = (): number => made[made.push(f.local('i32')) - 1]!;
+    const value = f.recycled(() => {
+      const inner = f.recycled(() => ({ locals: [make(), make()] }));
+      const constant = f.hoistInteger('i32', 7n);
+      make();
+      f.local('f64');
+      return { locals: [inner.locals[1]!, constant] };
+    });
+    expect(made).toEqual([1, 2, 4]);
+    expect(value.locals).toEqual([2, 3]);
+    // 1 and 4 are free, and so is the f64 local 5.
+    expect([f.local('i32'), f.local('i32')].sort()).toEqual([1, 4]);
+    expect([f.local('f64'), f.local('i32')]).toEqual([5, 6]);
+    f.get(0);
+    expect(instantiate(module).id?.(3)).toBe(3);
+  });
 });

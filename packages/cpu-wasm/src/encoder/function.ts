@@ -27,6 +27,10 @@ export class FunctionBuilder {
   private readonly code = new Bytes();
   private readonly types: ValueType[];
   private readonly hoisted = new Map<string, number>();
+  /** Locals that `recycled` gave back, by type. */
+  private readonly free = new Map<ValueType, number[]>();
+  /** Locals given out since the innermost `recycled` began. */
+  private lent: number[] = [];
   /** Calls, whose target index is known only when all imports are. */
   private readonly calls: { readonly at: number; readonly target: FunctionRef }[] = [];
   private depth = 0;
@@ -37,9 +41,27 @@ export class FunctionBuilder {
     this.types = [...type.params];
   }
 
-  /** A new local of this type, zero at the start; parameters are locals 0, 1, … */
+  /** A local of this type that nothing else uses, to be set first; parameters are 0, 1, … */
   local(type: ValueType): number {
-    return this.types.push(type) - 1;
+    const local = this.free.get(type)?.pop() ?? this.newLocal(type);
+    this.lent.push(local);
+    return local;
+  }
+
+  /**
+   * Writes a value's instructions; locals that they asked for and that do not hold the value serve
+   * again. V8 refuses functions with more than 50,000 locals, and is slow long before that.
+   */
+  recycled<V extends { readonly locals: readonly number[] }>(write: () => V): V {
+    const before = this.lent;
+    this.lent = [];
+    const value = write();
+    for (const local of this.lent) {
+      if (value.locals.includes(local)) before.push(local);
+      else this.giveBack(local);
+    }
+    this.lent = before;
+    return value;
   }
 
   localType(local: number): ValueType {
@@ -208,10 +230,21 @@ export class FunctionBuilder {
     return bytes.append(this.code.data.slice(from)).u8(OP.end);
   }
 
+  private newLocal(type: ValueType): number {
+    return this.types.push(type) - 1;
+  }
+
+  private giveBack(local: number): void {
+    const type = this.localType(local);
+    const known = this.free.get(type);
+    if (known === undefined) this.free.set(type, [local]);
+    else known.push(local);
+  }
+
   private hoist(key: string, type: ValueType, write: (entry: Bytes) => void): number {
     const known = this.hoisted.get(key);
     if (known !== undefined) return known;
-    const local = this.local(type);
+    const local = this.newLocal(type);
     this.hoisted.set(key, local);
     write(this.entry);
     this.entry.u8(OP.localSet).u32(local);

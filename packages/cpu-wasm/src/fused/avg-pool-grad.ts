@@ -6,9 +6,9 @@
  */
 import type { AvgPoolGradAttrs, Override } from '@tenon/core';
 import { type WasmBuffer, WasmKernel } from '../kernel.ts';
-import type { Machine } from '../machine.ts';
+import { type Machine, SCRATCH_BYTES } from '../machine.ts';
 import { pieceOf } from './pieces.ts';
-import { poolSupports, poolWords, rowsOf } from './pool-window.ts';
+import { poolSupports, poolWords, rowsOf, sizeOf } from './pool-window.ts';
 
 /** Whether windows cover the plane without gaps or overlap. */
 function isTiled({ kernel, stride, dilation, counts, input }: AvgPoolGradAttrs): boolean {
@@ -16,6 +16,12 @@ function isTiled({ kernel, stride, dilation, counts, input }: AvgPoolGradAttrs):
     const isWhole = k === stride[i] && counts[i]! * k === input[2 + i];
     return isWhole && (dilation[i] === 1 || k === 1);
   });
+}
+
+/** Whether offsets of a window's elements and shares of a row of windows fit into scratch. */
+function fitsScratch({ kernel, counts }: AvgPoolGradAttrs): boolean {
+  const row = counts[counts.length - 1] ?? 1;
+  return 4 * (sizeOf(kernel) + row) + 64 <= SCRATCH_BYTES;
 }
 
 export function avgPoolGradOverride(machine: Machine): Override {
@@ -26,7 +32,7 @@ export function avgPoolGradOverride(machine: Machine): Override {
       if (isTiled(own)) {
         return 'has windows side by side: the decomposition is a single launch';
       }
-      return poolSupports(g!, own);
+      return fitsScratch(own) ? poolSupports(g!, own) : 'has windows or rows too long for scratch';
     },
     words: (_, attrs) => {
       const own = attrs as AvgPoolGradAttrs;

@@ -19,7 +19,7 @@ import {
   windowOf,
 } from './correlation.ts';
 import { pieceOf } from './pieces.ts';
-import { DIRECT_LIMITS, isThin } from './product.ts';
+import { directTile } from './product.ts';
 import { weightBytes } from './weights.ts';
 
 const HEAD_WORDS = 5;
@@ -50,8 +50,9 @@ function correlationOf(inputs: readonly TensorType[], attrs: ConvAttrs): Correla
 }
 
 function directWords(c: Correlation, products: number): number[] | null {
-  const tile = isThin(c) ? cutTiles(c, DIRECT_LIMITS) : null;
-  if (tile === null || tile.channels < c.inner) return null;
+  // An offset and a sum in double for each outer channel.
+  const tile = directTile(c, 4 + 8 * c.outer);
+  if (tile === null) return null;
   return [1, c.groups, 0, products, 0, ...tileWords(c, tile)];
 }
 

@@ -446,6 +446,23 @@ test('what the kernels do not take says why', async () => {
       ),
     ).toBe('has windows too wide for scratch');
   }
+  // Few channels a group: offsets, weights of all outer channels and the tile share scratch.
+  const asked = (kernel: number): (true | string)[] => {
+    const size = 2 * kernel - 1;
+    const thin = { ...attrs(1, 1, kernel, 0), groups: 2, input: [size] };
+    const shapes = [
+      [1, 2, size],
+      [8, 1, kernel],
+      [1, 8, kernel],
+    ] as const;
+    return [
+      ask(conv, [shapes[0], shapes[1]], thin),
+      ask(inputGrad, [shapes[2], shapes[1]], thin),
+      ask(weightGrad, [shapes[0], shapes[2]], thin),
+    ];
+  };
+  expect(asked(4_000)).toEqual([true, true, true]);
+  expect(asked(60_000)).toEqual(new Array(3).fill('has windows too wide for scratch'));
   expect(
     conv.supports(
       [

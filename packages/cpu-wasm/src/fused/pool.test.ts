@@ -217,6 +217,14 @@ test('what the pooling kernels do not take says why', async () => {
   expect(ask(average, [x, x], attrs)).toBe(
     'has windows side by side: the decomposition is a single launch',
   );
+  const long = 'has windows or rows too long for scratch';
+  const line = (kernel: number, count: number): object => {
+    const input = [1, 1, count - 1 + kernel];
+    return { kernel: [kernel], stride: [1], dilation: [1], counts: [count], input };
+  };
+  expect(ask(average, [[1, 1, 200_000]], line(3, 200_000))).toBe(true);
+  expect(ask(average, [[1, 1, 300_000]], line(3, 300_000))).toBe(long);
+  expect(ask(average, [[1, 1, 2]], line(300_000, 2))).toBe(long);
   for (const override of [pool, poolGrad, average]) {
     const own = { ...attrs, stride: [1, 1], counts: [3, 3] };
     expect(override.supports([{ shape: x, dtype: 'f64' }], own)).toBe('takes f32, not f64');

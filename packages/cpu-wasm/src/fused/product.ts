@@ -5,13 +5,14 @@
  */
 import type { FusedSpec } from '@tenon/core';
 import { type WasmBuffer, WasmKernel } from '../kernel.ts';
-import type { Machine } from '../machine.ts';
+import { type Machine, SCRATCH_BYTES } from '../machine.ts';
 import {
   type Correlation,
   cutTiles,
   type Limits,
   PRODUCT_LIMITS,
   TILE_WORDS,
+  type Tile,
   tileWords,
   windowOf,
 } from './correlation.ts';
@@ -33,23 +34,38 @@ const JOB_WORDS = RUN_AT + RUN_WORDS;
 const HEAD_WORDS = 2;
 
 /** A direct sum holds a whole plane, and all terms of a window. */
-export const DIRECT_LIMITS: Limits = {
+const DIRECT_LIMITS: Limits = {
   ...PRODUCT_LIMITS,
   places: 4096,
   terms: 1024,
   packed: Infinity,
 };
 
+/** Room for the ends of tables: each is rounded up. */
+const TABLE_SLACK = 1024;
+
 /** Up to so many channels a group, rows of a product would be mostly empty. */
-export function isThin({ inner, outer, groups }: Correlation): boolean {
+function isThin({ inner, outer, groups }: Correlation): boolean {
   return groups > 1 && outer <= 4 && inner <= 4;
+}
+
+/**
+ * The tile of a direct sum; null where a product serves better, or where the tile and tables of
+ * `termBytes` for each term of a window do not fit scratch.
+ */
+export function directTile(c: Correlation, termBytes: number): Tile | null {
+  const tile = isThin(c) ? cutTiles(c, DIRECT_LIMITS) : null;
+  if (tile === null || tile.channels < c.inner) return null;
+  const tables = c.inner * windowOf(c) * termBytes + TABLE_SLACK;
+  return tables + tile.bytes <= SCRATCH_BYTES ? tile : null;
 }
 
 /** The words of one job, or null where it does not fit scratch. */
 function jobWords({ correlation: c, weights }: Job): number[] | null {
-  const direct = isThin(c) ? cutTiles(c, DIRECT_LIMITS) : null;
-  const isDirect = direct !== null && direct.channels === c.inner;
-  const tile = isDirect ? direct : cutTiles(c, PRODUCT_LIMITS);
+  // An offset and a weight for each outer channel.
+  const direct = directTile(c, 4 * (1 + c.outer));
+  const isDirect = direct !== null;
+  const tile = direct ?? cutTiles(c, PRODUCT_LIMITS);
   if (tile === null) return null;
   const places = c.axes.reduce((product, { count }) => product * count, c.images);
   const products = places * c.groups * c.outer * c.inner * windowOf(c);

@@ -42,9 +42,11 @@ export function prepareArgSort(spec: SortSpec, machine: Machine): WasmKernel {
       }
       // Long rows in turns, as many at once as there are threads.
       words[at + 6] = buffers[2]!.address;
-      for (let first = 0; first < rows; first += machine.threads) {
+      // The workspace may have been planned when there were fewer threads.
+      const together = Math.min(machine.threads, Math.floor(buffers[2]!.byteLength / rowBytes(n)));
+      for (let first = 0; first < rows; first += together) {
         words[at + 4] = first;
-        machine.run(fn, machine.args, Math.min(machine.threads, rows - first), 1);
+        machine.run(fn, machine.args, Math.min(together, rows - first), 1);
       }
     },
     (args) => {

@@ -179,6 +179,8 @@ export class MatmulPlan {
     if (isSimd && isDots && m < DOTS_BELOW) return DOTS;
     if (b.column !== size && n > 1) return PACKED;
     if (isSimd && m === 1) return ROW;
+    // The tiles walk B until its last row: one row that stands for all is no walk.
+    if (b.row === 0) return PACKED;
     const isCached = n * k * size <= CACHED_BYTES;
     return m < (isCached ? IN_PLACE_CACHED_BELOW : IN_PLACE_BELOW) ? IN_PLACE : PACKED;
   }

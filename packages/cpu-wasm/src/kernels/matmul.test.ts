@@ -85,6 +85,9 @@ function layouts(m: number, n: number, k: number, dtype: Float): Product[] {
     // A repeated row and a repeated column.
     product(dtype, [1, 1, m, n, k], [0, 0, 0, 0, 1], [0, 0, 0, n, 1], [0, 0, 0, n, 1]),
     product(dtype, [1, 1, m, n, k], [0, 0, 0, k, 1], [0, 0, 0, 1, 0], [0, 0, 0, n, 1]),
+    // The same along the inner axis.
+    product(dtype, [1, 1, m, n, k], [0, 0, 0, 1, 0], [0, 0, 0, n, 1], [0, 0, 0, n, 1]),
+    product(dtype, [1, 1, m, n, k], [0, 0, 0, k, 1], [0, 0, 0, 0, 1], [0, 0, 0, n, 1]),
   ];
 }
 

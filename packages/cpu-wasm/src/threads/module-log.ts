@@ -12,7 +12,7 @@ const HEADER = 12;
 /** Records are cut from slabs, so that they do not lie scattered between tensors. */
 const SLAB = 65536;
 
-/** Appends records. */
+/** Writes records. */
 export class ModuleLog {
   /** Modules written so far. */
   count = 0;
@@ -25,7 +25,11 @@ export class ModuleLog {
     this.memory = memory;
   }
 
-  append(bytes: Uint8Array, names: readonly string[]): void {
+  /**
+   * Writes a record; the function that is returned makes it part of the list, and cannot fail.
+   * @throws OutOfMemoryError when there is no room for it
+   */
+  prepare(bytes: Uint8Array, names: readonly string[]): () => void {
     const header = new TextEncoder().encode(JSON.stringify(names));
     const size = Math.ceil((HEADER + header.length + bytes.length) / 4) * 4;
     const address = this.reserve(size);
@@ -35,9 +39,11 @@ export class ModuleLog {
     i32[address / 4 + 2] = bytes.length;
     u8.set(header, address + HEADER);
     u8.set(bytes, address + HEADER + header.length);
-    Atomics.store(i32, this.link / 4, address);
-    this.link = address;
-    this.count++;
+    return () => {
+      Atomics.store(this.memory.i32, this.link / 4, address);
+      this.link = address;
+      this.count++;
+    };
   }
 
   private reserve(size: number): number {
@@ -58,7 +64,10 @@ export class ModuleReader {
   count = 0;
   private link: number = LOG_HEAD;
 
-  /** Adds all modules that have come since the last call. */
+  /**
+   * Adds all modules that have come since the last call, except those in memory that this thread
+   * does not see yet: it learns of growth some time after the thread that grew it.
+   */
   read(memory: WebAssembly.Memory, table: FunctionTable): void {
     const i32 = new Int32Array(memory.buffer);
     for (;;) {
@@ -66,6 +75,7 @@ export class ModuleReader {
       if (address === 0) return;
       const namesLength = i32[address / 4 + 1] ?? 0;
       const length = i32[address / 4 + 2] ?? 0;
+      if (address + HEADER + namesLength + length > i32.byteLength) return;
       // Neither TextDecoder nor WebAssembly.Module takes shared memory.
       const copy = new Uint8Array(namesLength + length);
       copy.set(new Uint8Array(memory.buffer, address + HEADER, copy.length));

@@ -1,13 +1,18 @@
 // Jobs on several threads: every unit once, late workers, traps, modules, workers that end.
-import { BackendError } from '@tenon/core';
-import { afterEach, expect, test } from 'vitest';
+import { once } from 'node:events';
+import { Script } from 'node:vm';
+import { Worker } from 'node:worker_threads';
+import { BackendError, OutOfMemoryError } from '@tenon/core';
+import { afterEach, expect, test, vi } from 'vitest';
 import { TEST_KERNELS, testKernels } from '../../scripts/test-kernels.ts';
-import { scratchOf } from '../address-map.ts';
+import { CONTROL, scratchOf } from '../address-map.ts';
 import type { WasmBuffer } from '../kernel.ts';
 import { startTestPool, type TestMachine, testMachine } from '../test-machine.ts';
+import { DONE } from './control.ts';
 
 const open: TestMachine[] = [];
 afterEach(() => {
+  vi.restoreAllMocks();
   for (const machine of open.splice(0)) machine.dispose();
 });
 
@@ -214,4 +219,100 @@ test('a caller that may only spin joins too', async () => {
   const buffer = machine.put(new Int32Array(100));
   machine.run(count, words(machine, buffer.address), 100, 1);
   expect(counters(machine, buffer)).toEqual(new Int32Array(100).fill(1));
+});
+
+/** Sets a word of the machine's memory from a thread of its own, in a while. */
+async function setLater(
+  machine: TestMachine,
+  address: number,
+  milliseconds: number,
+): Promise<void> {
+  const code = `
+    const { workerData } = require('node:worker_threads');
+    const words = new Int32Array(workerData.buffer);
+    setTimeout(() => Atomics.store(words, workerData.index, 1), workerData.milliseconds);`;
+  const workerData = { buffer: machine.u8.buffer, index: address / 4, milliseconds };
+  await once(new Worker(code, { eval: true, workerData }), 'online');
+}
+
+test.each([true, false])(
+  'a process that was stopped for an hour goes on: the caller may sleep: %s',
+  async (canWait) => {
+    const machine = await testMachine('simd-threads', 1);
+    open.push(machine);
+    await startTestPool(machine, { canWait, stallMs: 2000 });
+    const { hang } = await kernels(machine);
+    const args = words(machine, 0, 0, 0, scratchOf(0));
+    await setLater(machine, args + 8, 500);
+    const now = performance.now.bind(performance);
+    let calls = 0;
+    // 1: the launch begins, 2: the caller begins to wait.
+    vi.spyOn(performance, 'now').mockImplementation(() => now() + (++calls > 2 ? 3_600_000 : 0));
+    machine.run(hang, args, 2, 1);
+    expect(calls).toBeGreaterThan(2);
+  },
+);
+
+test('a launch that a timeout cuts short is over before the next one begins', async () => {
+  const machine = await testMachine('simd-threads', 1);
+  open.push(machine);
+  await startTestPool(machine, { stallMs: 2000 });
+  const { hang, count } = await kernels(machine);
+  const args = words(machine, 0, 0, 0, scratchOf(0));
+  const holder = globalThis as { launch?: () => void };
+  holder.launch = () => machine.run(hang, args, 2, 1);
+  const script = new Script('launch()');
+  expect(() => script.runInThisContext({ timeout: 100 })).toThrow('timed out');
+  delete holder.launch;
+  // A worker hangs in its piece until then.
+  await setLater(machine, args + 8, 300);
+  const buffer = machine.put(new Int32Array(100));
+  machine.i32[args / 4] = buffer.address;
+  expect(machine.i32[args / 4 + 2]).toBe(0);
+  machine.run(count, args, 100, 1);
+  expect(machine.i32[args / 4 + 2]).toBe(1);
+  expect(counters(machine, buffer)).toEqual(new Int32Array(100).fill(1));
+});
+
+test('closing a job again tells the same', async () => {
+  const machine = await machineWith(2);
+  const { trapAt } = await kernels(machine);
+  const buffer = machine.put(new Int32Array(64));
+  for (let at = 0; at < 20; at++) {
+    expect(() => machine.run(trapAt, words(machine, buffer.address, at), 64, 1)).toThrow();
+    expect(machine.exports.poolClose?.(CONTROL)).toBe(machine.i32[DONE / 4]);
+  }
+});
+
+test('a module that there is no room for leaves all threads with the same indices', async () => {
+  const machine = await machineWith(2);
+  const held: WasmBuffer[] = [];
+  for (let size = 2 ** 31; size >= 64; ) {
+    try {
+      held.push(machine.alloc(size));
+    } catch {
+      size /= 2;
+    }
+  }
+  await expect(kernels(machine)).rejects.toThrow(OutOfMemoryError);
+  for (const buffer of held) machine.free(buffer);
+  await expect(async () =>
+    machine.define(await testKernels(), ['count', 'absent']),
+  ).rejects.toThrow('does not export absent');
+  const { hang } = await kernels(machine);
+  const args = words(machine, 0, 0, 1, scratchOf(0));
+  machine.run(hang, args, 2, 1);
+  expect(machine.i32[args / 4 + 1]).toBe(1);
+});
+
+test('a clock that stands still does not keep a pool from starting', async () => {
+  const machine = await testMachine('simd-threads', 1);
+  open.push(machine);
+  let calls = 0;
+  vi.spyOn(performance, 'now').mockImplementation(() => {
+    if (++calls > 100_000) throw new Error('the clock is asked for ever');
+    return 5;
+  });
+  const pool = await startTestPool(machine, {});
+  expect(pool.threads).toBe(2);
 });

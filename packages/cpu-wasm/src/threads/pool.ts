@@ -26,6 +26,13 @@ const WORKER_SPIN_US = 50;
 /** How long the caller looks for the end of a job before it goes to sleep. */
 const CALLER_SPIN_US = 20;
 const CALIBRATION_MS = 3;
+/** A clock may stand still (tests replace it): no more rounds than this. */
+const CALIBRATION_ROUNDS = 1000;
+/**
+ * The time without progress is counted in so many parts, none of them longer than it should be: a
+ * process that was stopped (Ctrl-Z, a debugger, a sleeping computer) finds its threads alive.
+ */
+const STALL_PARTS = 10;
 /** A job is cut into at most so many pieces per thread; kernels may ask for more. */
 const PIECES_PER_THREAD = 16;
 /** A worker that has not answered by then will not. */
@@ -69,6 +76,8 @@ export class Pool {
   private readonly workerSpins: number;
   private replacements = 0;
   private isOver = false;
+  /** From opening a job to its end. Stays true where a launch was cut short from outside. */
+  private isOpen = false;
   /** Threads that work now, the calling one included. */
   threads = 1;
 
@@ -106,6 +115,9 @@ export class Pool {
   runPieces(fn: number, args: number, total: number, grain: number): void {
     const slot = slotOf(0);
     const { log, callerSpins } = this;
+    // A vm's timeout, or a stack too full for the lines below, ended the launch before.
+    if (this.isOpen) this.abandon();
+    this.isOpen = true;
     let missing = 0;
     try {
       // biome-ignore format: one line of words
@@ -113,16 +125,20 @@ export class Pool {
         CONTROL, slot, fn, args, total, grain, log.count, scratchOf(0), callerSpins,
       );
     } catch (error) {
-      this.joinAfterTrap();
+      this.abandon();
       throw new BackendError(`cpu-wasm: a kernel trapped: ${String(error)}`, { cause: error });
     }
     if (missing > 0) this.join(Math.ceil(total / grain));
+    this.isOpen = false;
     if (this.control[ERROR / 4] !== 0) throw this.takeError();
   }
 
-  /** Makes a generated module known to the workers. */
-  publish(bytes: Uint8Array, exports: readonly string[]): void {
-    this.log.append(bytes, exports);
+  /**
+   * The function that is returned makes a generated module known to the workers.
+   * @throws OutOfMemoryError
+   */
+  prepare(bytes: Uint8Array, exports: readonly string[]): () => void {
+    return this.isOver ? () => {} : this.log.prepare(bytes, exports);
   }
 
   dispose(): void {
@@ -144,7 +160,7 @@ export class Pool {
     let fastest = Number.POSITIVE_INFINITY;
     let now = begin;
     // Long enough for the optimized code to arrive.
-    while (now - begin < CALIBRATION_MS) {
+    for (let i = 0; i < CALIBRATION_ROUNDS && now - begin < CALIBRATION_MS; i++) {
       const start = now;
       poolSpin(CONTROL, -1, 50_000);
       now = performance.now();
@@ -172,7 +188,7 @@ export class Pool {
         ended('a worker did not start in time');
       }, START_MS);
       const ready = (): void => {
-        if (state !== 'starting') return;
+        if (state !== 'starting' || this.isOver) return;
         state = 'serving';
         clearTimeout(timer);
         this.threads++;
@@ -190,6 +206,8 @@ export class Pool {
 
   /** A worker has ended between jobs: takes it out and tries to replace it. */
   private memberEnded(member: Member, reason: string): void {
+    // In a browser a worker whose script has failed is still there.
+    member.handle?.terminate();
     member.handle = null;
     if (this.isOver) return;
     this.threads--;
@@ -207,11 +225,12 @@ export class Pool {
     });
   }
 
-  /** The caller's own piece trapped: the others must be through before anyone may go on. */
-  private joinAfterTrap(): void {
+  /** The caller's own piece did not end: the others must be through before anyone may go on. */
+  private abandon(): void {
     if (this.control[(slotOf(0) + BUSY) / 4] === 1) this.exports.poolFail(CONTROL, slotOf(0));
     this.join(this.exports.poolClose(CONTROL));
     Atomics.store(this.control, ERROR / 4, 0);
+    this.isOpen = false;
   }
 
   /** Waits until `wanted` pieces are done. @throws BackendError when nothing moves any more */
@@ -219,18 +238,19 @@ export class Pool {
     const { control, options, callerSpins } = this;
     let seen = Atomics.load(control, DONE / 4);
     let since = performance.now();
+    const part = options.stallMs / STALL_PARTS;
+    let quiet = 0;
     if (options.canWait) Atomics.store(control, JOINING / 4, 1);
     while (seen !== wanted) {
-      if (options.canWait) Atomics.wait(control, DONE / 4, seen, options.stallMs);
+      if (options.canWait) Atomics.wait(control, DONE / 4, seen, part);
       else this.exports.poolSpin(CONTROL, wanted, callerSpins);
       const done = Atomics.load(control, DONE / 4);
       const now = performance.now();
-      if (done !== seen) {
-        seen = done;
-        since = now;
-      } else if (now - since >= options.stallMs) {
-        this.collapse();
-      }
+      if (done !== seen) quiet = 0;
+      else if (now - since < part) continue;
+      else if (++quiet >= STALL_PARTS) this.collapse();
+      seen = done;
+      since = now;
     }
     if (options.canWait) Atomics.store(control, JOINING / 4, 0);
   }

@@ -47,8 +47,11 @@ export function spawn(
   const isNode = process?.versions?.node !== undefined;
   const node = isNode ? process?.getBuiltinModule?.('node:worker_threads') : undefined;
   if (node === undefined) return spawnInBrowser(init, events, workerUrl);
-  const worker = new node.Worker(workerUrl ?? workerSource, {
-    eval: workerUrl === undefined,
+  // Node takes a file's URL as a URL only.
+  const isFileUrl = typeof workerUrl === 'string' && workerUrl.startsWith('file:');
+  const script = isFileUrl ? new URL(workerUrl) : workerUrl;
+  const worker = new node.Worker(script ?? workerSource, {
+    eval: script === undefined,
     // The parent's flags may load things that a thread has no use for.
     execArgv: [],
     name: 'tenon',

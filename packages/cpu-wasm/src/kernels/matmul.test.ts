@@ -1,9 +1,11 @@
 import { DTypeError, type RegionSpec, type Step } from '@tenon/core';
 import { describe, expect, test } from 'vitest';
+import { detectFeatures } from '../features.ts';
 import { linearOverride } from '../fused/linear.ts';
 import type { WasmKernel } from '../kernel.ts';
 import type { Variant } from '../machine.ts';
 import { type TestMachine, testMachine } from '../test-machine.ts';
+import { whyNot } from '../variant.ts';
 import { prepareMatmul } from './matmul.ts';
 import {
   dense,
@@ -19,9 +21,14 @@ import {
   worstError,
 } from './matmul-test-support.ts';
 
+const features = detectFeatures();
 const VARIANTS: readonly Variant[] = ['scalar', 'simd', 'relaxed'];
 const machines: [Variant, TestMachine][] = [];
-for (const variant of VARIANTS) machines.push([variant, await testMachine(variant)]);
+for (const variant of VARIANTS) {
+  const reason = whyNot(variant, features);
+  if (reason === null) machines.push([variant, await testMachine(variant)]);
+  else test.skip(`${variant} needs another engine: ${reason}`, () => {});
+}
 
 const run = (machine: TestMachine, p: Product, extra?: Extra): ReturnType<typeof floats> =>
   launch(machine, p, extra)[0]!;
@@ -300,7 +307,10 @@ describe.each(machines)('epilogues, %s', (_, machine) => {
 });
 
 describe('threads', () => {
-  test.each(['simd-threads', 'relaxed-threads'] as const)('change no bit, %s', async (variant) => {
+  const threaded = (['simd-threads', 'relaxed-threads'] as const).filter(
+    (variant) => whyNot(variant, features) === null,
+  );
+  test.each(threaded)('change no bit, %s', async (variant) => {
     const one = await testMachine(variant, 1);
     const two = await testMachine(variant, 2);
     const products = [

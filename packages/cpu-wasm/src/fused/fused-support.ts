@@ -2,7 +2,7 @@
 import type { Override, TensorType } from '@tenon/core';
 import { SCRATCH_BYTES, scratchOf } from '../address-map.ts';
 import { detectFeatures } from '../features.ts';
-import type { WasmBuffer } from '../kernel.ts';
+import type { WasmKernel } from '../kernel.ts';
 import type { Machine } from '../machine.ts';
 import { type TestMachine, testMachine } from '../test-machine.ts';
 import { type Variant, whyNot } from '../variant.ts';
@@ -100,7 +100,8 @@ export function launch(
   const bytes = kernel.workspace(args);
   const workspace = bytes > 0 ? [machine.put(new Float32Array(bytes / 4).fill(Number.NaN))] : [];
   const buffers = [...given, ...outputs, ...workspace];
-  (kernel as unknown as { run(buffers: WasmBuffer[], args: Int32Array): void }).run(buffers, args);
+  // Overrides of this backend prepare its own kernels.
+  (kernel as WasmKernel).run(buffers, args);
   const results = outputs.map((buffer, i) => {
     const all = machine.get(buffer, 'f32');
     const behind = all.slice(sizes[i]!);

@@ -57,7 +57,12 @@ function results(): Tensor[] {
 async function bits(variant: Variant, isHigh: boolean): Promise<readonly Uint8Array[]> {
   const backend = await wasm({ variant, threads: variant.endsWith('threads') ? 2 : 1 });
   setDefaultBackend(backend);
-  if (isHigh) backend.allocate(2 ** 31);
+  if (isHigh) {
+    backend.allocate(2 ** 31);
+    const next = backend.allocate(64);
+    expect(next.address).toBeGreaterThan(2 ** 31);
+    backend.free(next);
+  }
   const found = await Promise.all(results().map((x) => x.data()));
   backend.dispose();
   return found.map((x) => new Uint8Array(x.buffer, x.byteOffset, x.byteLength));

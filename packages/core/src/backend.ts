@@ -160,6 +160,8 @@ export type KernelSpec = Specs[keyof Specs] | FusedSpec;
 /** Opaque, owned by the backend that made it. */
 export interface Buffer {
   readonly byteLength: number;
+  /** Its device was lost, and with it the contents: core restores what has a host copy. */
+  readonly isLost?: boolean;
 }
 export interface Kernel {
   readonly spec: KernelSpec;

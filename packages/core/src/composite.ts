@@ -20,7 +20,7 @@ import type { VjpContext } from './primitive.ts';
 import { alias } from './primitives/view.ts';
 import { scope, withScope } from './scope.ts';
 import { sizeOf } from './shape.ts';
-import { installedOps, Tensor } from './tensor.ts';
+import { installedOps, Tensor, Variable } from './tensor.ts';
 
 export interface CompositeDefinition<A> {
   /** A backend's override of this name serves it: take a name that core does not have. */
@@ -40,8 +40,15 @@ export interface CompositeDefinition<A> {
   };
 }
 
-/** A composite as a function: all outputs in order. */
-export type Composite<A> = (inputs: readonly Tensor[], attrs: A) => readonly Tensor[];
+/**
+ * A composite as a function: all outputs in order. `updates[i]` is the variable among the inputs
+ * that the caller assigns output i to: its memory is written in place where nothing else sees it.
+ */
+export type Composite<A> = (
+  inputs: readonly Tensor[],
+  attrs: A,
+  updates?: readonly number[],
+) => readonly Tensor[];
 
 let definitions = 0;
 
@@ -49,7 +56,7 @@ let definitions = 0;
 export function defineComposite<A>(definition: CompositeDefinition<A>): Composite<A> {
   // Names are for people and overrides; two definitions may have one name, but no plan in common.
   const id = `${definition.name}#${definitions++}`;
-  return (inputs, attrs) => apply(id, definition, inputs, attrs);
+  return (inputs, attrs, updates = []) => apply(id, definition, inputs, attrs, updates);
 }
 
 function apply<A>(
@@ -57,6 +64,7 @@ function apply<A>(
   definition: CompositeDefinition<A>,
   inputs: readonly Tensor[],
   attrs: A,
+  updates: readonly number[],
 ): readonly Tensor[] {
   const { name, vjp } = definition;
   requireOneBackend(name, inputs);
@@ -70,7 +78,7 @@ function apply<A>(
   const outputs = library(() =>
     withScope(name, { isGradEnabled: false }, () => [
       ...((isTraced ? null : override(name, inputs, attrs, types)) ??
-        (isTraced ? null : runAsRegion(id, inputs, attrs, decompose)) ??
+        (isTraced ? null : runAsRegion(id, inputs, attrs, decompose, inPlace(inputs, updates))) ??
         decompose(inputs)),
     ]),
   );
@@ -80,6 +88,16 @@ function apply<A>(
     track(name, inputs, attrs, outputs, saves, compositeRule(definition, decompose));
   }
   return outputs;
+}
+
+/** The updates, if nothing but its variable sees any of the memories to be written. */
+function inPlace(inputs: readonly Tensor[], updates: readonly number[]): readonly number[] {
+  return updates.every((i) => isExclusive(inputs[i] as Tensor)) ? updates : [];
+}
+function isExclusive(x: Tensor): boolean {
+  const { source, layout } = x;
+  if (!(x instanceof Variable) || source.kind !== 'storage' || !layout.isDense) return false;
+  return !source.isExposed && source.saved === 0 && source.owned === 1 && source.frame === null;
 }
 
 /** The declared rule, or the decomposition's where a cotangent reaches a saved output. */

@@ -58,6 +58,26 @@ export class OutOfMemoryError extends TenonError {
   override readonly name: string = 'OutOfMemoryError';
 }
 
+/** The GPU device was lost: nothing on it can be read any more. */
+export class DeviceLostError extends TenonError {
+  override readonly name: string = 'DeviceLostError';
+}
+
+/** A generated kernel that the device refused: names the op, and has the whole source. */
+export class KernelError extends TenonError {
+  override readonly name: string = 'KernelError';
+  /** What was to be computed. */
+  readonly op: string;
+  /** The text that was compiled, or null where the kernel ran and something else was wrong. */
+  readonly source: string | null;
+
+  constructor(message: string, op: string, source: string | null) {
+    super(message);
+    this.op = op;
+    this.source = source;
+  }
+}
+
 /** A traced value read, or a trace used wrongly. */
 export class TraceError extends TenonError {
   override readonly name: string = 'TraceError';

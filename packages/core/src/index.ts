@@ -144,6 +144,7 @@ export { argSort, cumMax, cumProd, cumSum, sort, topK } from './ops/order.ts';
 // Shape and indexing
 export {
   chunk,
+  clone,
   concat,
   contiguous,
   expand,
@@ -279,10 +280,22 @@ export type {
   AdamInputs,
   AdamResult,
   AdamSettings,
+  AdamVariables,
   SgdInputs,
   SgdSettings,
+  SgdVariables,
 } from './composites/optimizer-step.ts';
-export { adamStep, sgdStep } from './composites/optimizer-step.ts';
+export {
+  adamScalars,
+  adamStep,
+  adamUpdate,
+  sgdStep,
+  sgdUpdate,
+} from './composites/optimizer-step.ts';
+
+// Surviving the loss of a device
+export type { Snapshot } from './snapshot.ts';
+export { takeSnapshot } from './snapshot.ts';
 
 // Gradients
 export type { CustomBackward, GradOptions } from './autograd/grad.ts';
@@ -352,11 +365,13 @@ export {
   AxisError,
   BackendError,
   DeviceError,
+  DeviceLostError,
   DisposedError,
   DTypeError,
   FormatError,
   GradientError,
   IndexRangeError,
+  KernelError,
   OutOfMemoryError,
   ShapeError,
   StateDictError,

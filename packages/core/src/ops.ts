@@ -151,6 +151,7 @@ export {
 } from './ops/reduce.ts';
 export {
   chunk,
+  clone,
   concat,
   contiguous,
   expand,

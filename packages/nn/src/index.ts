@@ -12,6 +12,8 @@ export type {
   StoredTensor,
 } from './state-dict.ts';
 export type { SummaryOptions } from './summary.ts';
+export type { WarmUpOptions } from './warm-up.ts';
+export { warmUp } from './warm-up.ts';
 
 // Layers
 

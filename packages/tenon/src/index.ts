@@ -10,6 +10,7 @@ export type {
   AdamInputs,
   AdamResult,
   AdamSettings,
+  AdamVariables,
   AdaptiveSize,
   AffineOptions,
   AttentionOptions,
@@ -59,8 +60,10 @@ export type {
   RmsNormOptions,
   SgdInputs,
   SgdSettings,
+  SgdVariables,
   Shape,
   SmoothL1Options,
+  Snapshot,
   SoftplusOptions,
   Sorted,
   SortOptions,
@@ -75,7 +78,9 @@ export type {
 export {
   AxisError,
   abs,
+  adamScalars,
   adamStep,
+  adamUpdate,
   adaptiveAvgPool1d,
   adaptiveAvgPool2d,
   adaptiveAvgPool3d,
@@ -108,6 +113,7 @@ export {
   checkReduction,
   chunk,
   clip,
+  clone,
   concat,
   contiguous,
   conv1d,
@@ -124,6 +130,7 @@ export {
   cumSum,
   customGradient,
   DeviceError,
+  DeviceLostError,
   DisposedError,
   DTypeError,
   defaultGenerator,
@@ -178,6 +185,7 @@ export {
   isInf,
   isInteger,
   isNaN,
+  KernelError,
   klDiv,
   layerNorm,
   leakyRelu,
@@ -264,6 +272,7 @@ export {
   setDefaultBackend,
   setSeed,
   sgdStep,
+  sgdUpdate,
   sigmoid,
   sign,
   silu,
@@ -291,6 +300,7 @@ export {
   TraceError,
   take,
   takeAlong,
+  takeSnapshot,
   tan,
   tanh,
   tanhShrink,
@@ -425,6 +435,7 @@ export type {
   StoredTensor,
   SummaryOptions,
   TrainingData,
+  WarmUpOptions,
 } from '@tenon/nn';
 export {
   Adam,
@@ -524,6 +535,7 @@ export {
   truncatedNormalInit,
   Unflatten,
   uniformInit,
+  warmUp,
   writeFileAtomic,
   writeSafetensors,
   xavierNormalInit,
@@ -532,4 +544,5 @@ export {
 } from '@tenon/nn';
 
 // The best backend that is installed
-export { type KnownBackend, knownBackends, type StartOptions, start } from './start.ts';
+export type { KnownBackend, StartOptions } from './known.ts';
+export { knownBackends, start } from './start.ts';

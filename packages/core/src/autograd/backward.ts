@@ -3,7 +3,8 @@
  * Each node is used up as soon as it has run, and each cotangent is freed as soon as it is used.
  */
 import { DTypeError, GradientError } from '../errors.ts';
-import { disown, library, own, type Storage } from '../memory/ownership.ts';
+import { Finished, keepFinished, recycleFinished } from '../memory/finished.ts';
+import { disown, keepStorage, library, own, type Storage } from '../memory/ownership.ts';
 import { scope, withScope } from '../scope.ts';
 import { formatShape, sameShape } from '../shape.ts';
 import { type BackwardOptions, installedOps, type Parameter, type Tensor } from '../tensor.ts';
@@ -20,6 +21,8 @@ export interface PropagateOptions {
   readonly targets: ReadonlySet<GradNode> | null;
   readonly retainGraph: boolean;
   readonly createGraph: boolean;
+  /** Where memory is reclaimed: takes what the nodes made that this call uses up. */
+  readonly finished?: Finished;
 }
 
 /** The cotangents that reached each target (or leaf), per output. Runs in library mode. */
@@ -38,6 +41,9 @@ export type Pending = (Tensor | null | undefined)[];
 function flow(roots: readonly Root[], options: PropagateOptions): Map<GradNode, Pending> {
   const order = reachable(roots, options.targets);
   const wanted = new Set(order);
+  const { finished, retainGraph } = options;
+  const parameters = order.flatMap(({ leaf }) => (leaf === null ? [] : [leaf]));
+  if (finished !== undefined) recycleFinished(parameters);
   const pending = new Map<GradNode, Pending>();
   const result = new Map<GradNode, Pending>();
   for (const { tensor, cotangent } of roots) {
@@ -57,8 +63,12 @@ function flow(roots: readonly Root[], options: PropagateOptions): Map<GradNode, 
     const isEnd = node.backward === null && !node.isSpent;
     if (!isEnd) step(node, cotangents, wanted, pending);
     for (const cotangent of cotangents) if (cotangent) drop(cotangent);
-    if (!options.retainGraph && !isEnd) node.spend();
+    if (retainGraph || isEnd) continue;
+    for (const storage of node.made) finished?.made(storage);
+    for (const storage of node.read) finished?.read(storage);
+    node.spend();
   }
+  if (finished !== undefined && !retainGraph) keepFinished(finished, parameters);
   for (const cotangents of result.values()) {
     for (const cotangent of cotangents) {
       if (cotangent?.source.kind === 'storage') leave(cotangent.source);
@@ -189,8 +199,15 @@ export function backward(tensor: Tensor, options: BackwardOptions = {}): void {
   }
   const createGraph = options.createGraph ?? false;
   const retainGraph = options.retainGraph ?? createGraph;
+  const isReclaimed = tensor.runtime.memory.reclaiming !== null;
+  if (isReclaimed) keepStorage(tensor);
   library(() => {
-    const grads = propagate([{ tensor, cotangent }], { targets: null, retainGraph, createGraph });
+    const grads = propagate([{ tensor, cotangent }], {
+      targets: null,
+      retainGraph,
+      createGraph,
+      ...(isReclaimed ? { finished: new Finished() } : {}),
+    });
     for (const [node, [grad]] of grads) {
       accumulate(node.leaf as Parameter, grad as Tensor, createGraph);
     }

@@ -4,7 +4,7 @@
  * keeps its old value here. There is no global tape; what nobody reaches, V8 collects.
  */
 import type { TensorType } from '../backend.ts';
-import { save, unsave } from '../memory/ownership.ts';
+import { type Storage, save, unsave } from '../memory/ownership.ts';
 import type { VjpContext } from '../primitive.ts';
 import { type Parameter, Tensor } from '../tensor.ts';
 
@@ -19,6 +19,7 @@ export type Backward = (
   ctx: VjpContext<unknown>,
 ) => readonly (Tensor | null)[];
 
+const NONE: readonly Storage[] = [];
 let sequence = 0;
 
 export class GradNode {
@@ -35,6 +36,9 @@ export class GradNode {
   types: readonly TensorType[] = [];
   attrs: unknown = null;
   backward: Backward | null = null;
+  /** Where memory is reclaimed: of the outputs, and of inputs without a gradient. */
+  made: readonly Storage[] = NONE;
+  read: readonly Storage[] = NONE;
   /** A backward() used this node up: it holds nothing any more. */
   isSpent = false;
 
@@ -56,6 +60,8 @@ export class GradNode {
     this.outputs = [];
     this.attrs = null;
     this.backward = null;
+    this.made = NONE;
+    this.read = NONE;
   }
 
   /** Spent itself, or every parent is: nothing can flow through it any more. */

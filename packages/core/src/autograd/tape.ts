@@ -1,5 +1,6 @@
 /** Recording: after an op ran, its node is hung onto the outputs if a gradient is wanted. */
 import { isFloat } from '../dtype.ts';
+import type { Storage } from '../memory/ownership.ts';
 import type { Primitive, Saves } from '../primitive.ts';
 import { scope } from '../scope.ts';
 import type { Tensor } from '../tensor.ts';
@@ -54,8 +55,18 @@ export function track(
     output.node = node;
     output.nodeOutput = i;
   });
+  const { runtime } = inputs[0] as Tensor;
+  if (runtime.memory.reclaiming !== null) noteMemory(node, inputs, outputs);
   node.inputs = inputs.map((x, i) => (saves.inputs.includes(i) ? snapshot(x) : null));
   node.outputs = outputs.map((y) => (saves.output ? snapshot(y) : null));
+}
+
+/** For the recycling of the graph once it is finished. */
+function noteMemory(node: GradNode, inputs: readonly Tensor[], outputs: readonly Tensor[]): void {
+  const storages = (tensors: readonly Tensor[]): Storage[] =>
+    tensors.flatMap(({ source }) => (source.kind === 'storage' ? [source] : []));
+  node.made = storages(outputs);
+  node.read = storages(inputs.filter((x) => x.node === null));
 }
 
 function edgeOf(x: Tensor): Edge | null {

@@ -4,9 +4,10 @@
  */
 import type { TensorType } from '../backend.ts';
 import { defineComposite } from '../composite.ts';
+import { library } from '../memory/ownership.ts';
 import { expandTo } from '../ops/operand.ts';
 import type { Ops } from '../ops.ts';
-import type { Tensor } from '../tensor.ts';
+import type { Tensor, Variable } from '../tensor.ts';
 
 export interface SgdSettings {
   readonly momentum: number;
@@ -41,22 +42,45 @@ export interface SgdInputs {
   /** 1 - dampening, 0-d: 1 in the first step. null for 1. */
   readonly share: Tensor | null;
 }
+/** The same with variables, for an update. */
+export interface SgdVariables extends SgdInputs {
+  readonly parameter: Variable;
+  readonly buffer: Variable | null;
+}
 /**
  * g ← g + weightDecay · p; b ← momentum · b + share · g; p ← p - rate · b, with Nesterov's momentum
  * p - rate · (g + momentum · b). New values: nothing is assigned.
  */
 export function sgdStep(
+  inputs: SgdInputs,
+  settings: SgdSettings,
+): { parameter: Tensor; buffer: Tensor | null } {
+  const [parameter, buffer] = runSgd(inputs, settings, []);
+  return { parameter: parameter as Tensor, buffer: buffer ?? null };
+}
+/** sgdStep, and assigns: in place where nothing else sees the old values. */
+export function sgdUpdate(variables: SgdVariables, settings: SgdSettings): void {
+  const { parameter, buffer } = variables;
+  library(() => {
+    const next = runSgd(variables, settings, buffer === null ? [0] : [0, 3]);
+    assignAll(buffer === null ? [parameter] : [parameter, buffer], next);
+  });
+}
+function runSgd(
   { parameter, gradient, rate, buffer, share }: SgdInputs,
   { momentum, weightDecay, nesterov }: SgdSettings,
-): { parameter: Tensor; buffer: Tensor | null } {
+  updates: readonly number[],
+): readonly Tensor[] {
   const { shape } = parameter;
   const inputs = [parameter, gradient, expandTo(rate, shape)];
   const hasShare = buffer !== null && share !== null;
   if (buffer !== null) inputs.push(buffer);
   if (hasShare) inputs.push(expandTo(share, shape));
   const attrs = { momentum, weightDecay, nesterov, hasBuffer: buffer !== null, hasShare };
-  const [next, nextBuffer] = sgdComposite(inputs, attrs);
-  return { parameter: next as Tensor, buffer: nextBuffer ?? null };
+  return sgdComposite(inputs, attrs, updates);
+}
+function assignAll(variables: readonly Variable[], values: readonly Tensor[]): void {
+  for (const [i, variable] of variables.entries()) variable.assign(values[i] as Tensor);
 }
 
 export interface AdamSettings {
@@ -118,26 +142,74 @@ export interface AdamResult {
   readonly second: Tensor;
   readonly largest: Tensor | null;
 }
+/** The same with variables, for an update. */
+export interface AdamVariables extends AdamInputs {
+  readonly parameter: Variable;
+  readonly first: Variable;
+  readonly second: Variable;
+  readonly largest: Variable | null;
+}
 /**
  * p ← p - decay · p; m ← β₁m + (1 - β₁)g; v ← β₂v + (1 - β₂)g²;
  * p ← p - stepSize · m / (√v / root + eps). New values: nothing is assigned.
  */
-export function adamStep(
-  inputs: AdamInputs,
+export function adamStep(inputs: AdamInputs, settings: AdamSettings): AdamResult {
+  const [parameter, first, second, largest] = runAdam(inputs, settings, []);
+  return {
+    parameter: parameter as Tensor,
+    first: first as Tensor,
+    second: second as Tensor,
+    largest: largest ?? null,
+  };
+}
+/** adamStep, and assigns: in place where nothing else sees the old values. */
+export function adamUpdate(variables: AdamVariables, settings: AdamSettings): void {
+  const { parameter, first, second, largest } = variables;
+  library(() => {
+    const next = runAdam(variables, settings, largest === null ? [0, 2, 3] : [0, 2, 3, 6]);
+    const state = [parameter, first, second];
+    assignAll(largest === null ? state : [...state, largest], next);
+  });
+}
+function runAdam(
+  { parameter, gradient, first, second, largest, stepSize, root, decay }: AdamInputs,
   { betas, eps, weightDecay }: AdamSettings,
-): AdamResult {
-  const { parameter, gradient, first, second, largest, stepSize, root, decay } = inputs;
+  updates: readonly number[],
+): readonly Tensor[] {
   const { shape } = parameter;
   const scalars = [stepSize, root].map((t) => expandTo(t, shape));
   const operands = [parameter, gradient, first, second, ...scalars];
   if (largest !== null) operands.push(largest);
   if (decay !== null) operands.push(expandTo(decay, shape));
   const attrs = { betas, eps, weightDecay, hasLargest: largest !== null, hasDecay: decay !== null };
-  const [p, m, v, peak] = adamComposite(operands, attrs);
-  return {
-    parameter: p as Tensor,
-    first: m as Tensor,
-    second: v as Tensor,
-    largest: peak ?? null,
-  };
+  return adamComposite(operands, attrs, updates);
+}
+
+interface AdamScalarsAttrs {
+  readonly betas: readonly [number, number];
+  readonly weightDecay: number;
+}
+/** (step, rate), 0-d → stepSize, root, decay */
+const adamScalarsComposite = defineComposite<AdamScalarsAttrs>({
+  name: 'adamScalars',
+  type: ([step]) => [step as TensorType, step as TensorType, step as TensorType],
+  decompose: (ops, [step, rate], { betas, weightDecay }) => {
+    const [t, r] = [step as Tensor, rate as Tensor];
+    // 1 − βᵗ without cancellation.
+    const complement = (beta: number): Tensor => ops.neg(ops.expm1(ops.mul(t, Math.log(beta))));
+    const root = ops.sqrt(complement(betas[1]));
+    return [ops.div(r, complement(betas[0])), root, ops.mul(r, weightDecay)];
+  },
+});
+/**
+ * What Adam's update needs of step t (counted from 1) and the learning rate, both 0-d:
+ * rate / (1 - β₁ᵗ), √(1 - β₂ᵗ), rate · weightDecay.
+ */
+export function adamScalars(
+  step: Tensor,
+  rate: Tensor,
+  { betas, weightDecay }: AdamScalarsAttrs,
+): { stepSize: Tensor; root: Tensor; decay: Tensor } {
+  const [stepSize, root, decay] = adamScalarsComposite([step, rate], { betas, weightDecay });
+  return { stepSize: stepSize as Tensor, root: root as Tensor, decay: decay as Tensor };
 }

@@ -130,13 +130,13 @@ export function mapRegion(
     const from = (inputs[inputs.length - 1] as Tensor).dtype;
     steps.push({ op: primitive.scalar, args: inputs.map((_, i) => i), dtype: out.dtype, from });
   }
-  const { strides } = out.layout;
+  const result = { dtype: out.dtype, isIota: false, offset: 0, strides: out.layout.strides };
   const step = steps.length - 1;
   return {
     keptRank: out.rank,
     sizes: out.shape,
     inputs: operands,
-    outputs: [{ dtype: out.dtype, isIota: false, offset: 0, strides, step, domain: 'kept' }],
+    outputs: [{ ...result, step, domain: 'kept', alias: -1 }],
     steps,
     constants,
     program: `${program}>${out.dtype}`,

@@ -40,6 +40,7 @@ export function reduce(
     strides: outStrides,
     step: 1,
     domain: 'kept',
+    alias: -1,
   };
   const region: Region = {
     keptRank: kept.length,

@@ -6,6 +6,7 @@
 import type { Step } from '../backend.ts';
 import type { DType } from '../dtype.ts';
 import { denseLayout, denseStrides, type Layout } from '../layout.ts';
+import type { Storage } from '../memory/ownership.ts';
 import type { ReduceAttrs } from '../primitive.ts';
 import type { Runtime } from '../runtime.ts';
 import { reducedShape, type Shape, sameShape, sizeOf } from '../shape.ts';
@@ -27,6 +28,8 @@ interface Plan {
   /** Which of the function's inputs is each buffer input. */
   readonly order: readonly number[];
   readonly outputs: readonly { readonly shape: Shape; readonly dtype: DType }[];
+  /** Per output: the function's input whose storage it overwrites, or -1. */
+  readonly updates: readonly number[];
 }
 
 /** Plans by runtime and key; null: this graph is more than one loop nest. */
@@ -34,12 +37,16 @@ const plans = new WeakMap<Runtime, Map<string, Plan | null>>();
 /** Sizes and strides are part of the key, so a program with ever-new shapes would grow it. */
 const MAX_PLANS = 2000;
 
-/** Runs `fn` as one region, or gives null where it is not one. `id` and attrs stand for fn. */
+/**
+ * Runs `fn` as one region, or gives null where it is not one. `id` and attrs stand for fn. Output i
+ * overwrites the storage of input `updates[i]`, if there is one.
+ */
 export function runAsRegion(
   id: string,
   inputs: readonly Tensor[],
   attrs: unknown,
   fn: (inputs: readonly Tensor[]) => readonly Tensor[],
+  updates: readonly number[] = [],
 ): readonly Tensor[] | null {
   const { runtime } = inputs[0] as Tensor;
   let known = plans.get(runtime);
@@ -47,14 +54,16 @@ export function runAsRegion(
     known = new Map();
     plans.set(runtime, known);
   }
-  const key = planKey(id, inputs, attrs);
+  const key = planKey(`${id}>${updates.join()}`, inputs, attrs);
   if (key === null) return null;
   let plan = known.get(key);
   if (plan === undefined) {
-    plan = makePlan(runtime, trace(inputs, fn));
+    plan = makePlan(runtime, trace(inputs, fn), updates);
     known.set(key, plan);
   }
-  return plan === null ? null : run(runtime, plan, inputs);
+  if (plan !== null) return run(runtime, plan, inputs);
+  // What cannot be written in place may still be one nest.
+  return updates.length === 0 ? null : runAsRegion(id, inputs, attrs, fn);
 }
 
 /** Null where attrs are more than plain data (functions, tensors): no text stands for them. */
@@ -88,24 +97,35 @@ function inputKey({ source, layout, dtype }: Tensor): string {
 
 function run(runtime: Runtime, plan: Plan, inputs: readonly Tensor[]): readonly Tensor[] {
   runtime.memory.tick();
-  const outputs = plan.outputs.map(
-    (type) => new Tensor(runtime, runtime.storageFor(type), denseLayout(type.shape), type.dtype),
-  );
+  const outputs = plan.outputs.map((type, i) => {
+    const place = plan.updates[i] === -1 ? null : (inputs[plan.updates[i] as number] as Tensor);
+    const source = place === null ? runtime.storageFor(type) : (place.source as Storage);
+    return new Tensor(runtime, source, denseLayout(type.shape), type.dtype);
+  });
   const tensors = [...plan.order.map((i) => inputs[i] as Tensor), ...outputs];
   const storages = tensors.flatMap(({ source }) => (source.kind === 'storage' ? [source] : []));
   launch(runtime, plan.prepared, storages);
+  for (const i of plan.updates) {
+    if (i !== -1) runtime.memory.overwritten((inputs[i] as Tensor).source as Storage);
+  }
   return outputs;
 }
 
-function makePlan(runtime: Runtime, graph: Graph): Plan | null {
-  const builder = RegionBuilder.of(graph);
+function makePlan(runtime: Runtime, graph: Graph, updates: readonly number[]): Plan | null {
+  const builder = RegionBuilder.of(graph, updates);
   const region = builder?.build() ?? null;
   if (builder === null || region === null) return null;
   const { maxBuffers, maxSteps } = runtime.backend.capabilities;
-  const buffers = builder.order.length + region.outputs.length;
+  const buffers = builder.order.length + region.outputs.filter(({ alias }) => alias === -1).length;
   if (buffers > maxBuffers || region.steps.length > maxSteps) return null;
   const outputs = graph.outputs.map(({ layout, dtype }) => ({ shape: layout.shape, dtype }));
-  return { prepared: prepareRegion(runtime, region), order: builder.order, outputs };
+  const { order } = builder;
+  return {
+    prepared: prepareRegion(runtime, region),
+    order,
+    outputs,
+    updates: outputs.map((_, i) => updates[i] ?? -1),
+  };
 }
 
 /** The full shape and the axes reduced in it. */
@@ -123,19 +143,23 @@ class RegionBuilder {
   readonly order: number[] = [];
   readonly #graph: Graph;
   readonly #frame: Frame;
+  readonly #updates: readonly number[];
   readonly #steps: Step[] = [];
   readonly #inputs: Operand[] = [];
   readonly #constants: RegionConstant[] = [];
+  /** Per operand: which of the function's inputs it reads, -1 for an iota. */
+  readonly #sources: number[] = [];
   readonly #values = new Map<number, Value>();
   /** Steps already made for external operands, by what they read. */
   readonly #loads = new Map<string, number>();
 
-  static of(graph: Graph): RegionBuilder | null {
+  static of(graph: Graph, updates: readonly number[]): RegionBuilder | null {
     const frame = frameOf(graph);
-    return frame === null ? null : new RegionBuilder(graph, frame);
+    return frame === null ? null : new RegionBuilder(graph, frame, updates);
   }
-  private constructor(graph: Graph, frame: Frame) {
+  private constructor(graph: Graph, frame: Frame, updates: readonly number[]) {
     this.#graph = graph;
+    this.#updates = updates;
     this.#frame = frame;
   }
 
@@ -232,6 +256,7 @@ class RegionBuilder {
     const name = isIota ? 'iota' : `${source.id}`;
     return this.#once(`${name}:${dtype};${layout.offset};${strides.join()}`, () => {
       this.#inputs.push({ dtype, isIota, offset: layout.offset, strides });
+      this.#sources.push(isIota ? -1 : source.id);
       if (source.kind === 'traced') this.order.push(source.id);
       return { op: 'load', index: this.#inputs.length - 1, dtype };
     });
@@ -259,6 +284,20 @@ class RegionBuilder {
     });
   }
 
+  /** The operand that output `i` overwrites, -1 for none; null: it is not read as it is written. */
+  #aliasOf(i: number, strides: readonly number[]): number | null {
+    const input = this.#updates[i];
+    if (input === undefined) return -1;
+    const readers = this.#inputs.flatMap((operand, k) => {
+      if (operand.isIota) return [];
+      return this.#sources[k] === input ? [k] : [];
+    });
+    const [alias, ...more] = readers;
+    if (alias === undefined || more.length > 0) return null;
+    const { offset, strides: own } = this.#inputs[alias] as Operand;
+    return offset === 0 && own.join() === strides.join() ? alias : null;
+  }
+
   #outputs(): Result[] | null {
     const { full, axes, keptAxes } = this.#frame;
     const results: Result[] = [];
@@ -273,7 +312,9 @@ class RegionBuilder {
           ? [...keptAxes, ...axes].map((axis) => dense.strides[axis] as number)
           : [...dense.strides, ...axes.map(() => 0)];
       const { step, domain } = value;
-      results.push({ dtype, isIota: false, offset: 0, strides, step, domain });
+      const alias = this.#aliasOf(results.length, strides);
+      if (alias === null) return null;
+      results.push({ dtype, isIota: false, offset: 0, strides, step, domain, alias });
     }
     return results;
   }

@@ -21,6 +21,8 @@ export interface Result extends Operand {
   readonly step: number;
   /** Whether the step's value still moves along the reduced axes. */
   readonly domain: 'kept' | 'full';
+  /** The input whose storage it overwrites, or -1. */
+  readonly alias: number;
 }
 export interface RegionConstant {
   readonly dtype: DType;
@@ -75,6 +77,7 @@ function regionKey(region: Region, nest: Nest): string {
     const isIota = k < inputs && (region.inputs[k] as Operand).isIota;
     key += `${isIota ? 'i' : 'b'}${isFull ? 'f' : 'k'}${kept}${reduced}`;
   });
+  for (const { alias } of region.outputs) if (alias !== -1) key += `>${alias}`;
   return key;
 }
 
@@ -99,9 +102,9 @@ function regionSpec(region: Region, nest: Nest): RegionSpec {
     const source = operand.isIota ? 'iota' : 'buffer';
     return { dtype: operand.dtype, domain, source, ...classes(list) };
   });
-  const outputs = region.outputs.map(({ step, dtype, domain }, k): OutputSpec => {
+  const outputs = region.outputs.map(({ step, dtype, domain, alias }, k): OutputSpec => {
     const list = strides[inputs.length + k] as readonly number[];
-    return { step, dtype, domain, ...classes(list), alias: -1 };
+    return { step, dtype, domain, ...classes(list), alias };
   });
   const reducedRank = nest.sizes.length - keptRank;
   const constants = region.constants.map(({ dtype }) => dtype);

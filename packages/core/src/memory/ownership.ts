@@ -7,7 +7,7 @@ import type { Buffer, TensorType } from '../backend.ts';
 import type { DType } from '../dtype.ts';
 import { DisposedError } from '../errors.ts';
 import { refusePromise, scope } from '../scope.ts';
-import type { Shape } from '../shape.ts';
+import { formatShape, type Shape } from '../shape.ts';
 import { Tensor } from '../tensor.ts';
 import type { WorkingSet } from './working-set.ts';
 
@@ -34,9 +34,15 @@ export class Storage {
   /** The open library frame that will decide about it. */
   frame: Frame | null = null;
   isFreed = false;
+  /** Never recycled with its graph: the root of a backward(), detached, or kept by the user. */
+  isKept = false;
+  /** Freed with its finished graph (finished.ts). */
+  isRecycled = false;
+  /** Untouched bytes for V8 to see that this record is worth collecting (reclaiming.ts). */
+  pressure: ArrayBuffer | null = null;
   /** Number of the op that last used it: operands of the running op are never spilled. */
   stamp = 0;
-  /** Neighbours in the working set's list, least recently used first. */
+  /** Neighbours in the list of what may be spilled, least recently used first. */
   previous: Storage | null = null;
   next: Storage | null = null;
 
@@ -49,13 +55,23 @@ export class Storage {
 
   /** The resident buffer, brought back if it was spilled. @throws DisposedError if freed. */
   use(): Buffer {
-    if (this.isFreed) {
-      throw new DisposedError(
+    if (this.isFreed) throw this.freedError();
+    return this.set.use(this);
+  }
+
+  freedError(): DisposedError {
+    if (!this.isRecycled) {
+      return new DisposedError(
         'this tensor was disposed (by dispose(), using, or the end of its scope()): ' +
           'read it before that, or return it from the scope',
       );
     }
-    return this.set.use(this);
+    const shape = this.shape === null ? '' : ` ${formatShape(this.shape)}`;
+    return new DisposedError(
+      `this tensor${shape} was part of a graph that the next backward() over the same parameters ` +
+        'has finished, and its memory has been reused. Read it before that, or keep it: ' +
+        'logits.keep().',
+    );
   }
 }
 
@@ -147,6 +163,11 @@ export function userCode<T>(fn: () => T, ...handed: readonly (Tensor | null)[]):
   } finally {
     scope.frame = frame;
   }
+}
+
+/** Not recycled with its graph: for what the user said that he keeps. */
+export function keepStorage(tensor: Tensor): void {
+  if (tensor.source.kind === 'storage') tensor.source.isKept = true;
 }
 
 /** From now on the user can hold this tensor: only the collector decides about it. */

@@ -1,18 +1,15 @@
 /**
- * Which storages are resident in a backend's memory. On a backend whose buffers JavaScript collects
- * there is nothing to do. On the others a budget holds: over it the least recently used storage is
- * copied out to an ArrayBuffer that only its own record reaches, so what the user dropped V8 frees,
- * and what he kept comes back when touched. The list holds records, never tensors.
- * The budget starts small, since dropped tensors fill it whatever its size: a small one stays in
- * caches, and its records are pushed out while they are young, so that the collector's cheap rounds
- * free the copies (an old record keeps its copy until a full one; V8 lets 64 MB wait for that). It
- * doubles, up to the backend's limit, when much of what was copied out comes back.
+ * The storages of one backend: made, used, freed, counted. Who stays resident when memory is short
+ * is decided by a policy (`residency.ts`) that fits the backend.
  */
 import type { Backend, Buffer, TensorType } from '../backend.ts';
 import { OutOfMemoryError } from '../errors.ts';
 import { scope } from '../scope.ts';
 import { formatShape } from '../shape.ts';
 import { Storage } from './ownership.ts';
+import { Reclaiming } from './reclaiming.ts';
+import type { Residency } from './residency.ts';
+import { Spilling } from './spilling.ts';
 
 /** What `memory()` reports. All figures in bytes but the counts. */
 export interface MemoryReport {
@@ -33,44 +30,40 @@ export interface MemoryObserver {
   freed(storage: Storage): void;
 }
 
-/**
- * The first budget where the backend allows more. The process of a small model has 200 MB in Node
- * 24 with 4 MiB; with 32 MiB it has 350 and creeps up.
- */
-const START_BYTES: number = 4 * 2 ** 20;
-/** The budget doubles when this share of it was restored since it last did. */
-const THRASH_SHARE = 0.5;
+/** What is read up to this size keeps its host copy, so that its buffer can be had back. */
+const SMALL_BYTES = 4096;
 
 export class WorkingSet {
   readonly #backend: Backend;
   readonly #limit: number;
-  #budget: number;
-  /** Bytes restored since the budget last grew. */
-  #returned = 0;
-  #resident = 0;
+  readonly #residency: Residency | null;
+  /** The policy, where buffers are reclaimed rather than copied out; else null. */
+  readonly reclaiming: Reclaiming | null;
+  residentBytes = 0;
+  /** The number of the running op. */
+  stamp = 1;
   #spilled = 0;
   #restored = 0;
   #allocated = 0;
   #freed = 0;
   #allocations = 0;
-  #stamp = 1;
-  #first: Storage | null = null;
-  #last: Storage | null = null;
   /** Told of each storage while `trackMemory` is on. */
   observer: MemoryObserver | null = null;
 
   constructor(backend: Backend) {
     this.#backend = backend;
     const { memory } = backend.capabilities;
-    this.#limit = memory === 'collected' ? Number.POSITIVE_INFINITY : memory;
-    // Without readSync nothing can be copied out: what fits is all there is.
-    const canSpill = memory !== 'collected' && backend.readSync !== undefined;
-    this.#budget = canSpill ? Math.min(START_BYTES, memory) : this.#limit;
+    const limit = memory === 'collected' ? Number.POSITIVE_INFINITY : memory;
+    const isReclaimed = memory !== 'collected' && backend.readSync === undefined;
+    this.#limit = limit;
+    this.reclaiming = isReclaimed ? new Reclaiming(this, limit) : null;
+    this.#residency =
+      memory === 'collected' ? null : (this.reclaiming ?? new Spilling(this, limit));
   }
 
-  /** A new op begins: what earlier ops used may be spilled again. */
+  /** A new op begins: what earlier ops used may be evicted again. */
   tick(): void {
-    this.#stamp++;
+    this.stamp++;
   }
 
   /**
@@ -88,24 +81,19 @@ export class WorkingSet {
   /** A storage that the caller frees himself. */
   scratch(byteLength: number, type: TensorType | null = null): Storage {
     const storage = new Storage(this, byteLength, type);
-    this.#makeRoom(byteLength);
-    storage.buffer = this.#allocate(storage);
-    this.#resident += byteLength;
+    storage.stamp = this.stamp;
+    this.#enter(storage);
     this.#allocated += byteLength;
     this.#allocations++;
-    storage.stamp = this.#stamp;
-    if (this.#isBudgeted()) this.#append(storage);
     return storage;
   }
 
   use(storage: Storage): Buffer {
-    storage.stamp = this.#stamp;
-    if (!this.#isBudgeted()) return storage.buffer as Buffer;
-    if (storage.buffer === null) this.#restore(storage);
-    else if (storage !== this.#last) {
-      this.#remove(storage);
-      this.#append(storage);
-    }
+    storage.stamp = this.stamp;
+    if (this.#residency === null) return storage.buffer as Buffer;
+    if (storage.buffer?.isLost === true && storage.isClean) this.#dropBuffer(storage);
+    if (storage.buffer === null) this.#restore(storage, this.#residency);
+    else this.#residency.touched(storage);
     return storage.buffer as Buffer;
   }
 
@@ -114,14 +102,57 @@ export class WorkingSet {
     storage.host = null;
     if (this.observer !== null) this.observer.freed(storage);
     this.#freed += storage.byteLength;
-    if (storage.buffer === null) return;
+    if (storage.buffer !== null) this.#dropBuffer(storage);
+  }
+
+  /** `bytes` are the contents, as long as nobody writes the storage. */
+  keepHost(storage: Storage, bytes: Uint8Array<ArrayBuffer>): void {
+    if (this.#residency === null) return;
+    storage.host = bytes;
+    storage.isClean = true;
+    this.reclaiming?.cleaned(storage);
+  }
+
+  /** The contents of a small storage were read: where memory is reclaimed, they are kept. */
+  keepRead(storage: Storage, bytes: Uint8Array<ArrayBuffer>): void {
+    if (this.reclaiming === null || storage.byteLength > SMALL_BYTES) return;
+    if (bytes.byteLength !== storage.byteLength || storage.host !== null) return;
+    // A variable's memory may have been written since.
+    if (storage.isFreed || storage.owned > 0) return;
+    this.keepHost(storage, bytes.slice());
+  }
+
+  /** A launch writes a storage that has contents already. */
+  overwritten(storage: Storage): void {
+    storage.host = null;
+    storage.isClean = false;
+  }
+
+  /**
+   * Copies the storage out where it has no host copy, and gives its buffer back.
+   * @throws OutOfMemoryError where the backend cannot copy out
+   */
+  evict(storage: Storage): void {
+    if (storage.host === null) {
+      const { readSync } = this.#backend;
+      if (readSync === undefined) throw new Error('evict: a storage without a host copy');
+      const buffer = storage.buffer as Buffer;
+      storage.host = readSync.call(this.#backend, buffer, 0, storage.byteLength);
+      this.#spilled += storage.byteLength;
+    }
     this.#dropBuffer(storage);
+  }
+
+  /** The collector found the storage of this buffer. */
+  reclaim(buffer: Buffer): void {
+    this.residentBytes -= buffer.byteLength;
+    this.#backend.free(buffer);
   }
 
   report(): MemoryReport {
     return {
       backend: this.#backend.name,
-      residentBytes: this.#resident,
+      residentBytes: this.residentBytes,
       spilledBytes: this.#spilled,
       restoredBytes: this.#restored,
       allocatedBytes: this.#allocated,
@@ -130,112 +161,57 @@ export class WorkingSet {
     };
   }
 
-  #isBudgeted(): boolean {
-    return this.#limit !== Number.POSITIVE_INFINITY;
+  #enter(storage: Storage): void {
+    this.#residency?.makeRoom(storage.byteLength);
+    if (this.reclaiming !== null && this.residentBytes + storage.byteLength > this.#limit) {
+      throw this.#outOfMemory(storage, `The limit is ${this.#limit} bytes.`);
+    }
+    storage.buffer = this.#allocate(storage);
+    this.residentBytes += storage.byteLength;
+    this.#residency?.entered(storage);
   }
 
-  /** Below its budget a backend can still be full (fragments, a smaller machine): spill, retry. */
+  /** Below its budget a backend can still be full (fragments, a smaller machine): evict, retry. */
   #allocate(storage: Storage): Buffer {
     for (;;) {
       try {
         return this.#backend.allocate(storage.byteLength);
       } catch (error) {
         if (!(error instanceof OutOfMemoryError)) throw error;
-        if (!this.#spillOldest()) throw this.#outOfMemory(storage, error);
+        if (!this.#residency?.evictOne()) throw this.#outOfMemory(storage, error.message);
       }
     }
   }
 
-  #outOfMemory(
-    { shape, dtype, byteLength }: Storage,
-    { message }: OutOfMemoryError,
-  ): OutOfMemoryError {
+  #outOfMemory({ shape, dtype, byteLength }: Storage, limit: string): OutOfMemoryError {
     const what =
       shape === null
         ? 'the scratch of an operation,'
         : `a tensor ${formatShape(shape)} of ${dtype},`;
+    const live =
+      this.reclaiming === null
+        ? `${this.residentBytes} bytes that the running operation uses`
+        : `${this.residentBytes} bytes of tensors`;
+    const advice = this.#residency === null ? '' : `; ${this.#residency.advice}`;
     return new OutOfMemoryError(
-      `${this.#backend.name}: no room for ${what} ${byteLength} bytes, beside ${this.#resident} ` +
-        `bytes that the running operation uses; all else was copied out. ${message}`,
+      `${this.#backend.name}: no room for ${what} ${byteLength} bytes, beside ${live}${advice}. ` +
+        limit,
     );
   }
 
-  #spillOldest(): boolean {
-    if (!this.#isBudgeted() || this.#backend.readSync === undefined) return false;
-    let candidate = this.#first;
-    while (candidate !== null && candidate.stamp === this.#stamp) candidate = candidate.next;
-    if (candidate === null) return false;
-    this.#spill(candidate);
-    return true;
-  }
-
-  #makeRoom(byteLength: number): void {
-    if (!this.#isBudgeted()) return;
-    let candidate = this.#first;
-    while (candidate !== null && this.#resident + byteLength > this.#budget) {
-      const { next } = candidate;
-      if (candidate.stamp !== this.#stamp) this.#spill(candidate);
-      candidate = next;
-    }
-  }
-
-  #spill(storage: Storage): void {
-    const buffer = storage.buffer as Buffer;
-    if (storage.host === null) {
-      const { readSync } = this.#backend;
-      if (readSync === undefined) {
-        throw new OutOfMemoryError(
-          `${this.#backend.name}: ${this.#resident} bytes of tensors are live, over the budget ` +
-            `of ${this.#budget}. JavaScript cannot reclaim them before this turn ends: await ` +
-            'something in the loop (await loss.item(), await tick()), use scope(), or compile().',
-        );
-      }
-      storage.host = readSync.call(this.#backend, buffer, 0, storage.byteLength);
-      this.#spilled += storage.byteLength;
-    }
-    this.#dropBuffer(storage);
-  }
-
-  #restore(storage: Storage): void {
-    this.#returned += storage.byteLength;
-    if (this.#returned > THRASH_SHARE * this.#budget) {
-      this.#budget = Math.min(2 * this.#budget, this.#limit);
-      this.#returned = 0;
-    }
-    this.#makeRoom(storage.byteLength);
-    const buffer = this.#allocate(storage);
-    const host = storage.host as Uint8Array<ArrayBuffer>;
-    this.#backend.write(buffer, host);
-    storage.buffer = buffer;
+  #restore(storage: Storage, residency: Residency): void {
+    residency.returning(storage);
+    this.#enter(storage);
+    this.#backend.write(storage.buffer as Buffer, storage.host as Uint8Array<ArrayBuffer>);
     if (!storage.isClean) storage.host = null;
-    this.#resident += storage.byteLength;
+    else this.reclaiming?.cleaned(storage);
     this.#restored += storage.byteLength;
-    this.#append(storage);
   }
 
   #dropBuffer(storage: Storage): void {
+    this.#residency?.leaves(storage);
     this.#backend.free(storage.buffer as Buffer);
     storage.buffer = null;
-    this.#resident -= storage.byteLength;
-    if (this.#isBudgeted()) this.#remove(storage);
-  }
-
-  #append(storage: Storage): void {
-    storage.previous = this.#last;
-    storage.next = null;
-    if (this.#last === null) this.#first = storage;
-    else this.#last.next = storage;
-    this.#last = storage;
-  }
-
-  /** Links are cleared: a removed record must not keep its old neighbours alive. */
-  #remove(storage: Storage): void {
-    const { previous, next } = storage;
-    if (previous === null) this.#first = next;
-    else previous.next = next;
-    if (next === null) this.#last = previous;
-    else next.previous = previous;
-    storage.previous = null;
-    storage.next = null;
+    this.residentBytes -= storage.byteLength;
   }
 }

@@ -3,6 +3,7 @@ import type { Backend } from '../backend.ts';
 import { runtimeFor } from '../backends.ts';
 import { type DType, isInteger } from '../dtype.ts';
 import { DTypeError, ShapeError, ValueError } from '../errors.ts';
+import { halfBits } from '../half.ts';
 import { denseLayout, Layout } from '../layout.ts';
 import type { Runtime } from '../runtime.ts';
 import { checkShape, formatShape, type Shape, sizeOf } from '../shape.ts';
@@ -119,8 +120,8 @@ export function fromHost(
   if (words.byteLength > 0) {
     backend.write(storage.use(), words);
     if (backend.capabilities.memory !== 'collected') {
-      storage.host = new Uint8Array(words.buffer, words.byteOffset, words.byteLength).slice();
-      storage.isClean = true;
+      const bytes = new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
+      runtime.memory.keepHost(storage, bytes.slice());
     }
   }
   return new Tensor(runtime, storage, denseLayout(shape), dtype);
@@ -129,7 +130,7 @@ export function fromHost(
 function toWords(
   values: ArrayLike<number>,
   dtype: DType,
-): Float32Array | Float64Array | Int32Array | Uint32Array {
+): Float32Array | Float64Array | Int32Array | Uint32Array | Uint16Array {
   switch (dtype) {
     case 'f32':
       return values instanceof Float32Array ? values : Float32Array.from(values);
@@ -146,7 +147,7 @@ function toWords(
     case 'bool':
       return Int32Array.from(values, (value) => (value === 0 ? 0 : 1));
     default:
-      throw new DTypeError(`tensor: ${dtype} cannot be made from host data (make f32 and cast)`);
+      return Uint16Array.from(values, halfBits);
   }
 }
 /** Nothing is rounded in silence: 0.5 or 2^31 as i32 is an error. */

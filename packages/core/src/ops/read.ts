@@ -5,6 +5,8 @@ import { BackendError, DisposedError, ShapeError, ValueError } from '../errors.t
 import { storageOf } from '../execute/launch.ts';
 import { dense } from '../execute/map.ts';
 import { formatTensor } from '../format.ts';
+import { halfValue } from '../half.ts';
+import { tick } from '../memory/lifetime.ts';
 import { library } from '../memory/ownership.ts';
 import { runtimeOf } from '../runtime.ts';
 import { noGrad } from '../scope.ts';
@@ -19,18 +21,39 @@ function requireReadable(op: string, x: Tensor): void {
     throw new DisposedError(`${op}: this tensor ${formatShape(x.shape)} was disposed`);
   }
   if (x.source.kind === 'traced') storageOf(x);
+  if (x.source.kind !== 'storage' || !x.source.isFreed) return;
+  throw new DisposedError(`${op}: ${x.source.freedError().message}`);
 }
 
 /** A copy of the elements in row-major order. */
 export async function data(x: Tensor): Promise<DataArray> {
   requireReadable('data', x);
-  x.runtime.memory.tick();
+  const { memory } = x.runtime;
+  memory.tick();
+  const known = hostCopy(x);
+  const bytes = known ?? (await readBytes(x));
+  // Between turns of the event loop the collector hands back what was dropped.
+  if (memory.reclaiming?.isTight) await tick();
+  return decode(bytes, x.dtype);
+}
+
+/** The contents, where the host has them and the backend may not. */
+function hostCopy({ source, layout }: Tensor): Uint8Array<ArrayBuffer> | null {
+  if (source.kind !== 'storage' || !source.isClean || !layout.isDense) return null;
+  return source.host?.byteLength === source.byteLength ? source.host.slice() : null;
+}
+
+async function readBytes(x: Tensor): Promise<Uint8Array<ArrayBuffer>> {
   // The read is ordered here and now, so that a dense copy made for it can go at once.
-  const [bytes] = library(() => {
+  const [reading, source] = library(() => {
     const own = noGrad(() => dense(x));
-    return [x.backend.read(storageOf(own).use(), 0, own.size * BYTES[own.dtype])];
+    const storage = storageOf(own);
+    const bytes = x.backend.read(storage.use(), 0, own.size * BYTES[own.dtype]);
+    return [bytes, own === x ? storage : null] as const;
   });
-  return decode(await (bytes as Promise<Uint8Array<ArrayBuffer>>), x.dtype);
+  const bytes = await reading;
+  if (source !== null) x.runtime.memory.keepRead(source, bytes);
+  return bytes;
 }
 
 /** data() without waiting. @throws BackendError where the backend cannot read at once */
@@ -63,20 +86,9 @@ function decode(bytes: Uint8Array<ArrayBuffer>, dtype: DType): DataArray {
     case 'bool':
       return Uint8Array.from(new Int32Array(buffer, byteOffset, byteLength / 4));
     default:
-      return Float32Array.from(new Uint16Array(buffer, byteOffset, byteLength / 2), halfToNumber);
+      return Float32Array.from(new Uint16Array(buffer, byteOffset, byteLength / 2), halfValue);
   }
 }
-/** IEEE binary16: sign, 5 bits of exponent, 10 of fraction. */
-function halfToNumber(bits: number): number {
-  const sign = bits >> 15 ? -1 : 1;
-  const exponent = (bits >> 10) & 31;
-  const fraction = bits & 1023;
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return exponent === 0
-    ? sign * fraction * 2 ** -24
-    : sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-}
-
 function requireScalar(op: string, x: Tensor): void {
   requireTensor(op, x);
   if (x.size !== 1) {

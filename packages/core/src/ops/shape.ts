@@ -272,6 +272,11 @@ export function contiguous(x: Tensor): Tensor {
     ? x
     : bind(copy, [x], null);
 }
+/** The same values in storage of their own. */
+export function clone(x: Tensor): Tensor {
+  requireTensor('clone', x);
+  return bind(copy, [x], null);
+}
 /** The same values; no gradient flows back. */
 export function stopGradient(x: Tensor): Tensor {
   requireTensor('stopGradient', x);

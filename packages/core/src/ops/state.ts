@@ -5,7 +5,15 @@ import { isFloat } from '../dtype.ts';
 import { DeviceError, DTypeError, GradientError, ShapeError } from '../errors.ts';
 import { dense } from '../execute/map.ts';
 import { denseLayout } from '../layout.ts';
-import { disown, expose, library, own, release, type Storage } from '../memory/ownership.ts';
+import {
+  disown,
+  expose,
+  keepStorage,
+  library,
+  own,
+  release,
+  type Storage,
+} from '../memory/ownership.ts';
 import { copy } from '../primitives/unary.ts';
 import { stopGradient } from '../primitives/view.ts';
 import { withScope } from '../scope.ts';
@@ -18,7 +26,7 @@ function takeOver(value: Tensor): Storage {
   const { source, layout } = value;
   if (source.kind === 'storage' && layout.isDense && source.byteLength <= 8 * layout.size) {
     // A disposed value is refused before anything changes.
-    if (source.isFreed) source.use();
+    if (source.isFreed) throw source.freedError();
     own(source);
     return source;
   }
@@ -107,11 +115,13 @@ export function setGradient(parameter: Parameter, value: Tensor | null): void {
 
 /** The same memory without gradient. */
 export function detach(x: Tensor): Tensor {
+  keepStorage(x);
   return bind(stopGradient, [x], null);
 }
 /** On webgpu: not recycled with its graph. Elsewhere every tensor is kept as long as it is held. */
 export function keep<T extends Tensor>(x: T): T {
   expose(x);
+  keepStorage(x);
   return x;
 }
 /** Frees the memory now, unless a graph or variable still needs it. Reading x later is an error. */

@@ -1,16 +1,9 @@
 /**
- * Adam and AdamW, PyTorch's formulas. 1 − βᵗ is computed as −expm1(t · ln β): an f32 power of β
- * would lose up to 3e-5 of it (β₂ = 0.999), and the counter t is exact up to 2²⁴ steps.
+ * Adam and AdamW, PyTorch's formulas. 1 − βᵗ is computed as −expm1(t · ln β) (core's adamScalars):
+ * an f32 power of β would lose up to 3e-5 of it (β₂ = 0.999), and t is exact up to 2²⁴ steps.
  * Sources: Kingma and Ba 2015; Loshchilov and Hutter 2019; Reddi et al. 2018 (AMSGrad).
  */
-import {
-  adamStep,
-  library,
-  type Parameter,
-  type Tensor,
-  ValueError,
-  type Variable,
-} from '@tenon/core';
+import { adamScalars, adamUpdate, type Parameter, type Tensor, ValueError } from '@tenon/core';
 import type { ParameterGroup } from './group.ts';
 import { type GroupOptions, Optimizer, type Ready, withDefaults } from './optimizer.ts';
 
@@ -64,12 +57,8 @@ abstract class AdamBase extends Optimizer<AdamOptions> {
     const { betas, weightDecay } = group.settings;
     const isDecaying = this.#isDecoupled && weightDecay !== 0;
     for (const [step, members] of this.advance(group, ready)) {
-      const rate = group.rate(step.backend);
-      const corrections: Corrections = {
-        stepSize: rate.div(powerComplement(step, betas[0])),
-        root: powerComplement(step, betas[1]).sqrt(),
-        decay: isDecaying ? rate.mul(weightDecay) : null,
-      };
+      const scalars = adamScalars(step, group.rate(step.backend), { betas, weightDecay });
+      const corrections = { ...scalars, decay: isDecaying ? scalars.decay : null };
       for (const item of members) this.#updateOne(group, item, corrections);
     }
   }
@@ -83,23 +72,11 @@ abstract class AdamBase extends Optimizer<AdamOptions> {
     const second = this.state(parameter, 'exp_avg_sq');
     const largest = group.settings.amsgrad ? this.state(parameter, 'max_exp_avg_sq') : null;
     const { betas, eps, weightDecay } = group.settings;
-    library(() => {
-      const next = adamStep(
-        {
-          parameter,
-          gradient,
-          first,
-          second,
-          largest,
-          ...corrections,
-        },
-        { betas, eps, weightDecay: this.#isDecoupled ? 0 : weightDecay },
-      );
-      parameter.assign(next.parameter);
-      first.assign(next.first);
-      second.assign(next.second);
-      if (largest !== null && next.largest !== null) largest.assign(next.largest);
-    });
+    const decay = this.#isDecoupled ? 0 : weightDecay;
+    adamUpdate(
+      { parameter, gradient, first, second, largest, ...corrections },
+      { betas, eps, weightDecay: decay },
+    );
   }
 }
 
@@ -127,11 +104,6 @@ export class AdamW extends AdamBase {
     const defaults = { ...DEFAULTS, weightDecay: 0.01 };
     super('AdamW', parameters, withDefaults('AdamW', defaults, options), true);
   }
-}
-
-/** 1 − βᵗ. */
-function powerComplement(step: Variable, beta: number): Tensor {
-  return step.mul(Math.log(beta)).expm1().neg();
 }
 
 function checkSettings(op: string, { betas, eps, weightDecay }: AdamOptions): void {

@@ -1,5 +1,5 @@
 /** Stochastic gradient descent, PyTorch's formulas. */
-import { library, type Parameter, sgdStep, type Tensor, ValueError } from '@tenon/core';
+import { type Parameter, sgdUpdate, type Tensor, ValueError } from '@tenon/core';
 import type { ParameterGroup } from './group.ts';
 import { type GroupOptions, Optimizer, type Ready, withDefaults } from './optimizer.ts';
 
@@ -64,11 +64,7 @@ export class SGD extends Optimizer<SGDOptions> {
     const { momentum } = group.settings;
     const rate = group.rate(parameter.backend);
     const buffer = momentum === 0 ? null : this.state(parameter, 'momentum_buffer');
-    library(() => {
-      const next = sgdStep({ parameter, gradient, rate, buffer, share }, group.settings);
-      parameter.assign(next.parameter);
-      if (buffer !== null && next.buffer !== null) buffer.assign(next.buffer);
-    });
+    sgdUpdate({ parameter, gradient, rate, buffer, share }, group.settings);
   }
 }
 

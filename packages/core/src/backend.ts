@@ -236,6 +236,11 @@ export interface Override {
   /** True, or the reason in words why these inputs go through the decomposition instead. */
   supports(inputs: readonly TensorType[], attrs: unknown): true | string;
   readonly epilogue: boolean;
+  /**
+   * Writes its outputs over the inputs that the caller updates: it gets no output buffers, and is
+   * passed over where something else sees one of those inputs.
+   */
+  readonly isInPlace?: boolean;
   /** The launch words for these inputs: all sizes and numeric attributes. */
   words(inputs: readonly TensorType[], attrs: unknown): readonly number[];
   prepare(spec: FusedSpec): Kernel;

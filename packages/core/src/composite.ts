@@ -77,7 +77,7 @@ function apply<A>(
   const isTraced = scope.recorder !== null;
   const outputs = library(() =>
     withScope(name, { isGradEnabled: false }, () => [
-      ...((isTraced ? null : override(name, inputs, attrs, types)) ??
+      ...((isTraced ? null : override(name, inputs, attrs, types, updates)) ??
         (isTraced ? null : runAsRegion(id, inputs, attrs, decompose, inPlace(inputs, updates))) ??
         decompose(inputs)),
     ]),
@@ -94,7 +94,12 @@ function apply<A>(
 function inPlace(inputs: readonly Tensor[], updates: readonly number[]): readonly number[] {
   return updates.every((i) => isExclusive(inputs[i] as Tensor)) ? updates : [];
 }
-function isExclusive(x: Tensor): boolean {
+/** What was computed from variables becomes their new value. */
+export function assignAll(variables: readonly Variable[], values: readonly Tensor[]): void {
+  for (const [i, variable] of variables.entries()) variable.assign(values[i] as Tensor);
+}
+/** Whether nothing but its variable sees the memory of x. */
+export function isExclusive(x: Tensor): boolean {
   const { source, layout } = x;
   if (!(x instanceof Variable) || source.kind !== 'storage' || !layout.isDense) return false;
   return !source.isExposed && source.saved === 0 && source.owned === 1 && source.frame === null;
@@ -150,11 +155,14 @@ function override(
   inputs: readonly Tensor[],
   attrs: unknown,
   types: readonly TensorType[],
+  updates: readonly number[],
 ): readonly Tensor[] | null {
   const { runtime } = inputs[0] as Tensor;
   const found = runtime.backend.overrides?.[name];
   if (found === undefined || types.some((type) => sizeOf(type.shape) === 0)) return null;
   if (found.supports(inputs, attrs) !== true) return null;
+  const inputOf = found.isInPlace === true ? inPlace(inputs, updates) : [];
+  if (found.isInPlace === true && inputOf.length === 0) return null;
   const { dtype } = inputs[0] as Tensor;
   const key = `fused|${name}|${dtype}`;
   let kernel = runtime.kernels.get(key);
@@ -164,11 +172,15 @@ function override(
   }
   runtime.memory.tick();
   const operands = inputs.map(dense);
-  const outputs = types.map(
-    (type) => new Tensor(runtime, runtime.storageFor(type), denseLayout(type.shape), type.dtype),
-  );
+  const outputs = types.map((type, i) => {
+    const place = inputOf[i] === undefined ? null : storageOf(inputs[inputOf[i]] as Tensor);
+    const storage = place ?? runtime.storageFor(type);
+    return new Tensor(runtime, storage, denseLayout(type.shape), type.dtype);
+  });
   const words = found.words(inputs, attrs);
-  launch(runtime, { kernel, words }, [...operands, ...outputs].map(storageOf));
+  const bound = inputOf.length > 0 ? operands : [...operands, ...outputs];
+  launch(runtime, { kernel, words }, bound.map(storageOf));
+  for (const i of inputOf) runtime.memory.overwritten(storageOf(inputs[i] as Tensor));
   return outputs;
 }
 

@@ -281,17 +281,11 @@ export type {
   AdamResult,
   AdamSettings,
   AdamVariables,
-  SgdInputs,
-  SgdSettings,
-  SgdVariables,
-} from './composites/optimizer-step.ts';
-export {
-  adamScalars,
-  adamStep,
-  adamUpdate,
-  sgdStep,
-  sgdUpdate,
-} from './composites/optimizer-step.ts';
+} from './composites/adam-step.ts';
+export { adamScalars, adamStep, adamUpdate } from './composites/adam-step.ts';
+export { increment } from './composites/increment.ts';
+export type { SgdInputs, SgdSettings, SgdVariables } from './composites/sgd-step.ts';
+export { sgdStep, sgdUpdate } from './composites/sgd-step.ts';
 
 // Surviving the loss of a device
 export type { Snapshot } from './snapshot.ts';
@@ -345,8 +339,15 @@ export type { StepExecutor } from './link.ts';
 export { linkSteps } from './link.ts';
 
 // Attributes of composites that a backend may override
+export type { AdamStepsAttrs } from './composites/adam-step.ts';
+export type { AttentionAttrs } from './composites/attention.ts';
 export type { ConvAttrs, ConvGradAttrs } from './composites/convolution.ts';
-export type { AvgPoolGradAttrs, MaxPoolAttrs, PoolAttrs } from './composites/pooling.ts';
+export type {
+  AvgPoolGradAttrs,
+  MaxPoolAttrs,
+  MaxPoolGradAttrs,
+  PoolAttrs,
+} from './composites/pooling.ts';
 
 // Memory
 export { memory, scope, tick } from './memory/lifetime.ts';

@@ -177,6 +177,7 @@ export {
   hardTanh,
   hostRandom,
   IndexRangeError,
+  increment,
   indexAdd,
   instanceNorm,
   isFinite,

@@ -1,17 +1,25 @@
-/** Scaled dot-product attention: two products; scale, mask and softmax are one launch between. */
+/**
+ * Scaled dot-product attention: two products; scale, mask and softmax are one launch between. Where
+ * a backend overrides 'attention' the scores are never stored: one kernel forwards, and from the
+ * log-sum-exp of each row the gradients (Dao et al., "FlashAttention", 2022).
+ */
+import { isTracked } from '../autograd/tape.ts';
 import type { TensorType } from '../backend.ts';
-import { defineComposite } from '../composite.ts';
+import { defineComposite, overrideReason } from '../composite.ts';
+import { isFloat } from '../dtype.ts';
 import { DTypeError, ShapeError } from '../errors.ts';
 import { library } from '../memory/ownership.ts';
 import { matmul } from '../ops/linalg.ts';
 import { castTo, expandTo, requireTensor, toFloat } from '../ops/operand.ts';
-import { transpose } from '../ops/shape.ts';
+import { reshape, transpose } from '../ops/shape.ts';
 import type { Ops } from '../ops.ts';
+import { scope } from '../scope.ts';
 import { broadcastShapes, formatShape } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
 import { dropout } from './dropout.ts';
 
-interface MaskedSoftmaxAttrs {
+/** Of the composites 'attention' and 'attentionGrad', and of the softmax inside. */
+export interface AttentionAttrs {
   readonly scale: number;
   readonly causal: boolean;
   /** 'bool': where false, no attention; 'float': added to the scaled scores. */
@@ -28,6 +36,21 @@ function isPast(ops: Ops, scores: Tensor): Tensor {
   return ops.lessEqual(ops.expand(column, scores.shape), ops.expand(row, scores.shape));
 }
 
+/** scale · x, and -∞ or less where masked: x [..., L, S], the mask expanded to that. */
+function maskedScores(
+  ops: Ops,
+  x: Tensor,
+  bias: Tensor | undefined,
+  attrs: AttentionAttrs,
+): Tensor {
+  let scores = ops.mul(x, attrs.scale);
+  if (bias !== undefined && attrs.mask === 'bool') {
+    scores = ops.where(bias, scores, Number.NEGATIVE_INFINITY);
+  }
+  if (bias !== undefined && attrs.mask === 'float') scores = ops.add(scores, bias);
+  return attrs.causal ? ops.where(isPast(ops, x), scores, Number.NEGATIVE_INFINITY) : scores;
+}
+
 /** (y, g) → gradient of the scores before scaling, and of an additive mask. */
 const maskedSoftmaxGrad = defineComposite<{ readonly scale: number }>({
   name: 'maskedSoftmaxGrad',
@@ -39,15 +62,12 @@ const maskedSoftmaxGrad = defineComposite<{ readonly scale: number }>({
   },
 });
 /** softmax over the last axis of scale · scores, masked. A row without any key gives zeros. */
-const maskedSoftmax = defineComposite<MaskedSoftmaxAttrs>({
+const maskedSoftmax = defineComposite<AttentionAttrs>({
   name: 'maskedSoftmax',
   type: ([x]) => [x as TensorType],
   decompose: (ops, inputs, { scale, causal, mask }) => {
     const [x, bias] = inputs as [Tensor, Tensor];
-    let scores = ops.mul(x, scale);
-    if (mask === 'bool') scores = ops.where(bias, scores, Number.NEGATIVE_INFINITY);
-    if (mask === 'float') scores = ops.add(scores, bias);
-    if (causal) scores = ops.where(isPast(ops, x), scores, Number.NEGATIVE_INFINITY);
+    const scores = maskedScores(ops, x, bias, { scale, causal, mask });
     const peak = ops.stopGradient(ops.max(scores, -1, KEEP));
     const isEmpty = ops.equal(peak, Number.NEGATIVE_INFINITY);
     const e = ops.exp(ops.sub(scores, ops.where(isEmpty, 0, peak)));
@@ -58,6 +78,65 @@ const maskedSoftmax = defineComposite<MaskedSoftmaxAttrs>({
     rule: (_ops, g, { attrs, needs, output }) => {
       const [scores, bias] = maskedSoftmaxGrad([g, output()], { scale: attrs.scale });
       return [scores as Tensor, needs[1] ? (bias as Tensor) : null];
+    },
+  },
+});
+
+/** The scores of the fused composites: the mask has the rank of q, with 1 where it is the same. */
+function scoresOf(ops: Ops, q: Tensor, k: Tensor, mask: Tensor | undefined, attrs: AttentionAttrs) {
+  const product = ops.matmul(q, ops.transpose(k));
+  const bias = mask === undefined ? undefined : ops.expand(mask, product.shape);
+  return maskedScores(ops, product, bias, attrs);
+}
+
+/** (g, q, k, v, out, lse, mask?) → gradients of q, k and v, from scores made anew. */
+const attentionGrad = defineComposite<AttentionAttrs>({
+  name: 'attentionGrad',
+  type: ([, q, k, v]) => [q as TensorType, k as TensorType, v as TensorType],
+  decompose: (ops, inputs, attrs) => {
+    const [g, q, k, v, out, lse] = inputs as [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor];
+    const scores = scoresOf(ops, q, k, inputs[6], attrs);
+    const weights = ops.exp(ops.sub(scores, ops.unsqueeze(lse, -1)));
+    const slope = ops.sub(ops.matmul(g, ops.transpose(v)), ops.sum(ops.mul(g, out), -1, KEEP));
+    const gradient = ops.mul(ops.mul(weights, slope), attrs.scale);
+    return [
+      ops.matmul(gradient, k),
+      ops.matmul(ops.transpose(gradient), q),
+      ops.matmul(ops.transpose(weights), g),
+    ];
+  },
+});
+/**
+ * (q [..., L, E], k [..., S, E], v [..., S, V], mask?) → out [..., L, V], and the log-sum-exp of
+ * each row of masked scores [..., L]: +∞ for a row without any key, so that exp(score - it) is 0.
+ */
+const attention = defineComposite<AttentionAttrs>({
+  name: 'attention',
+  type: ([q, , v]) => {
+    const [{ shape, dtype }, values] = [q as TensorType, v as TensorType];
+    const rows = shape.slice(0, -1);
+    return [
+      { shape: [...rows, values.shape[values.shape.length - 1] as number], dtype },
+      { shape: rows, dtype },
+    ];
+  },
+  decompose: (ops, inputs, attrs) => {
+    const [q, k, v, mask] = inputs as [Tensor, Tensor, Tensor, Tensor | undefined];
+    const scores = scoresOf(ops, q, k, mask, attrs);
+    const peak = ops.stopGradient(ops.max(scores, -1, KEEP));
+    const isEmpty = ops.equal(peak, Number.NEGATIVE_INFINITY);
+    const e = ops.exp(ops.sub(scores, ops.where(isEmpty, 0, peak)));
+    const total = ops.where(isEmpty, 1, ops.sum(e, -1, KEEP));
+    const lse = ops.where(isEmpty, Number.POSITIVE_INFINITY, ops.add(peak, ops.log(total)));
+    return [ops.matmul(ops.mul(e, ops.div(1, total)), v), ops.squeeze(lse, -1)];
+  },
+  vjp: {
+    saves: { inputs: [0, 1, 2, 3], outputs: true },
+    rule: (_ops, g, { attrs, types, input, output }) => {
+      const inputs = types.map((_, i) => input(i));
+      const [q, k, v] = inputs as [Tensor, Tensor, Tensor];
+      const saved = [g, q, k, v, output(0), output(1), ...inputs.slice(3)];
+      return [...attentionGrad(saved, attrs), ...inputs.slice(3).map(() => null)];
     },
   },
 });
@@ -102,14 +181,44 @@ export function scaledDotProductAttention(
     );
   }
   const { mask, causal = false, scale = 1 / Math.sqrt(e as number), dropout: p = 0 } = options;
+  const kind = mask === undefined ? 'none' : mask.dtype === 'bool' ? 'bool' : 'float';
+  const attrs: AttentionAttrs = { scale, causal, mask: kind };
   return library(() => {
-    const scores = matmul(toFloat(q), transpose(toFloat(k)));
+    const [queries, keys, values] = [toFloat(q), toFloat(k), toFloat(v)];
+    const fused = p > 0 ? null : fusedInputs([queries, keys, values], mask, attrs);
+    if (fused !== null) return attention(fused, attrs)[0] as Tensor;
+    const scores = matmul(queries, transpose(keys));
     const inputs = [scores, ...maskFor(op, scores, mask)];
-    const kind = mask === undefined ? 'none' : mask.dtype === 'bool' ? 'bool' : 'float';
-    const weights = maskedSoftmax(inputs, { scale, causal, mask: kind })[0] as Tensor;
-    return matmul(p > 0 ? dropout(weights, p) : weights, toFloat(v));
+    const weights = maskedSoftmax(inputs, attrs)[0] as Tensor;
+    return matmul(p > 0 ? dropout(weights, p) : weights, values);
   });
 }
+
+/** What the backend's own kernel takes, if it takes these operands: then no scores are stored. */
+function fusedInputs(
+  operands: readonly [q: Tensor, k: Tensor, v: Tensor],
+  mask: Tensor | undefined,
+  attrs: AttentionAttrs,
+): readonly Tensor[] | null {
+  const [q, k, v] = operands;
+  const { runtime } = q;
+  if (runtime.backend.overrides?.attention === undefined || scope.recorder !== null) return null;
+  if ([k, v, ...(mask === undefined ? [] : [mask])].some((x) => x.runtime !== runtime)) return null;
+  const batch = formatShape(q.shape.slice(0, -2));
+  if ([k, v].some((x) => formatShape(x.shape.slice(0, -2)) !== batch)) return null;
+  const inputs: Tensor[] = [...operands];
+  if (mask !== undefined) {
+    // The gradient of an additive mask is as large as the scores.
+    const isMask = mask.dtype === 'bool' || isFloat(mask.dtype);
+    if (!isMask || mask.rank > q.rank || isTracked([mask])) return null;
+    const scores = [...q.shape.slice(0, -1), k.shape[k.rank - 2] as number];
+    const shape = [...new Array<number>(q.rank - mask.rank).fill(1), ...mask.shape];
+    if (shape.some((size, axis) => size !== 1 && size !== scores[axis])) return null;
+    inputs.push(reshape(mask.dtype === 'bool' ? mask : castTo(mask, q.dtype), shape));
+  }
+  return overrideReason('attention', inputs, attrs) === true ? inputs : null;
+}
+
 function maskFor(op: string, scores: Tensor, mask: Tensor | undefined): Tensor[] {
   if (mask === undefined) return [];
   requireTensor(op, mask);

@@ -111,7 +111,7 @@ function moveOn(
   noGrad(() => {
     const batch = [mean, variance].map((t) => reshape(t, runningMean.shape));
     const attrs = { momentum, correction: count / (count - 1) };
-    const next = runningStatistics([runningMean, runningVar, ...batch], attrs);
+    const next = runningStatistics([runningMean, runningVar, ...batch], attrs, [0, 1]);
     assign(runningMean as Variable, next[0] as Tensor);
     assign(runningVar as Variable, next[1] as Tensor);
   });

@@ -70,8 +70,11 @@ function windowElements(
   );
 }
 
+export interface MaxPoolGradAttrs extends PoolAttrs {
+  readonly input: Shape;
+}
 /** The transpose of picking: g goes to one element of each window. */
-const maxPoolGrad = defineComposite<{ readonly input: Shape }>({
+const maxPoolGrad = defineComposite<MaxPoolGradAttrs>({
   name: 'maxPoolGrad',
   type: ([g], { input }) => [{ shape: input, dtype: (g as TensorType).dtype }],
   decompose: (ops, inputs, { input }) => {
@@ -102,7 +105,8 @@ const maxPool: Composite<MaxPoolAttrs> = defineComposite<MaxPoolAttrs>({
     saves: { inputs: [], outputs: true },
     rule: (_ops, g, ctx) => {
       const { shape } = ctx.types[0] as TensorType;
-      return maxPoolGrad([g, ctx.output(1)], { input: shape });
+      const { kernel, stride, dilation, counts } = ctx.attrs;
+      return maxPoolGrad([g, ctx.output(1)], { kernel, stride, dilation, counts, input: shape });
     },
   },
 });

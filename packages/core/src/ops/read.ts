@@ -38,9 +38,9 @@ export async function data(x: Tensor): Promise<DataArray> {
 }
 
 /** The contents, where the host has them and the backend may not. */
-function hostCopy({ source, layout }: Tensor): Uint8Array<ArrayBuffer> | null {
+function hostCopy({ source, layout, size, dtype }: Tensor): Uint8Array<ArrayBuffer> | null {
   if (source.kind !== 'storage' || !source.isClean || !layout.isDense) return null;
-  return source.host?.byteLength === source.byteLength ? source.host.slice() : null;
+  return source.host?.slice(0, size * BYTES[dtype]) ?? null;
 }
 
 async function readBytes(x: Tensor): Promise<Uint8Array<ArrayBuffer>> {

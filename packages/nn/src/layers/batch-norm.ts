@@ -1,8 +1,7 @@
 /** Batch normalization, with running statistics as variables under PyTorch's names. */
 import {
   batchNorm,
-  library,
-  noGrad,
+  increment,
   type Parameter,
   ShapeError,
   type Tensor,
@@ -69,9 +68,7 @@ abstract class BatchNorm extends Module {
       );
     }
     const { weight, bias, eps, momentum, runningMean, runningVar, numBatchesTracked } = this;
-    if (this.training && numBatchesTracked !== null) {
-      library(() => noGrad(() => numBatchesTracked.assign(numBatchesTracked.add(1))));
-    }
+    if (this.training && numBatchesTracked !== null) increment(numBatchesTracked);
     return batchNorm(x, {
       ...(weight === null ? {} : { weight }),
       ...(bias === null ? {} : { bias }),

@@ -3,7 +3,14 @@
  * an f32 power of β would lose up to 3e-5 of it (β₂ = 0.999), and t is exact up to 2²⁴ steps.
  * Sources: Kingma and Ba 2015; Loshchilov and Hutter 2019; Reddi et al. 2018 (AMSGrad).
  */
-import { adamScalars, adamUpdate, type Parameter, type Tensor, ValueError } from '@tenon/core';
+import {
+  type AdamVariables,
+  adamScalars,
+  adamUpdate,
+  type Parameter,
+  type Tensor,
+  ValueError,
+} from '@tenon/core';
 import type { ParameterGroup } from './group.ts';
 import { type GroupOptions, Optimizer, type Ready, withDefaults } from './optimizer.ts';
 
@@ -54,29 +61,25 @@ abstract class AdamBase extends Optimizer<AdamOptions> {
   }
 
   protected override update(group: ParameterGroup<AdamOptions>, ready: readonly Ready[]): void {
-    const { betas, weightDecay } = group.settings;
+    const { betas, eps, weightDecay } = group.settings;
     const isDecaying = this.#isDecoupled && weightDecay !== 0;
     for (const [step, members] of this.advance(group, ready)) {
       const scalars = adamScalars(step, group.rate(step.backend), { betas, weightDecay });
       const corrections = { ...scalars, decay: isDecaying ? scalars.decay : null };
-      for (const item of members) this.#updateOne(group, item, corrections);
+      const all = members.map((item) => this.#variablesOf(group, item, corrections));
+      adamUpdate(all, { betas, eps, weightDecay: this.#isDecoupled ? 0 : weightDecay });
     }
   }
 
-  #updateOne(
+  #variablesOf(
     group: ParameterGroup<AdamOptions>,
     { parameter, gradient }: Ready,
     corrections: Corrections,
-  ): void {
+  ): AdamVariables {
     const first = this.state(parameter, 'exp_avg');
     const second = this.state(parameter, 'exp_avg_sq');
     const largest = group.settings.amsgrad ? this.state(parameter, 'max_exp_avg_sq') : null;
-    const { betas, eps, weightDecay } = group.settings;
-    const decay = this.#isDecoupled ? 0 : weightDecay;
-    adamUpdate(
-      { parameter, gradient, first, second, largest, ...corrections },
-      { betas, eps, weightDecay: decay },
-    );
+    return { parameter, gradient, first, second, largest, ...corrections };
   }
 }
 

@@ -6,6 +6,7 @@
 import {
   DeviceError,
   gradientOf,
+  increment,
   library,
   noGrad,
   type Parameter,
@@ -209,7 +210,7 @@ export abstract class Optimizer<S extends Settings & { learningRate: number }> {
         if (clock !== undefined) next.assign(clock);
         for (const { parameter } of members) this.#stateOf(parameter).set(STEP, next);
       }
-      next.assign(next.add(1));
+      increment(next);
       advanced.set(next, members);
     }
     return advanced;

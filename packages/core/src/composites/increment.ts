@@ -1,0 +1,17 @@
+/** Counters: variables that go up by a constant. */
+import type { TensorType } from '../backend.ts';
+import { assignAll, defineComposite } from '../composite.ts';
+import { library } from '../memory/ownership.ts';
+import { noGrad } from '../scope.ts';
+import type { Tensor, Variable } from '../tensor.ts';
+
+const sumComposite = defineComposite<{ readonly by: number }>({
+  name: 'increment',
+  type: ([x]) => [x as TensorType],
+  decompose: (ops, [x], { by }) => [ops.add(x as Tensor, by)],
+});
+
+/** variable ← variable + by, in place where nothing else sees the old value; no gradient. */
+export function increment(variable: Variable, by = 1): void {
+  library(() => noGrad(() => assignAll([variable], sumComposite([variable], { by }, [0]))));
+}

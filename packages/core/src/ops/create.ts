@@ -164,13 +164,20 @@ function checkedIntegers<T extends Int32Array | Uint32Array>(
   return out;
 }
 
+/** A tensor that only its variable will hold: updates may write it in place from the start. */
+function unseen(data: TensorData, options: TensorOptions): Tensor {
+  const value = tensor(data, options);
+  if (value.source.kind === 'storage') value.source.isExposed = false;
+  return value;
+}
+
 /** State that is not trained: read by ops, replaced by assign(). */
 export function variable(data: TensorData | Tensor, options: TensorOptions = {}): Variable {
-  return variableOf(data instanceof Tensor ? data : tensor(data, options));
+  return variableOf(data instanceof Tensor ? data : unseen(data, options));
 }
 /** A tensor that training changes: backward() accumulates into its `grad`. */
 export function parameter(data: TensorData | Tensor, options: TensorOptions = {}): Parameter {
-  return parameterOf(data instanceof Tensor ? data : tensor(data, options));
+  return parameterOf(data instanceof Tensor ? data : unseen(data, options));
 }
 
 /** Every element `value`. */

@@ -41,8 +41,7 @@ for (const [name, make] of Object.entries(OPTIMIZERS)) {
       optimizer.step();
       return memory().allocatedBytes - before;
     };
-    // The first step finds the user's own memory, which others may see; later only scalars are new.
-    step();
+    // The first step makes the state; later only scalars are new.
     step();
     expect(step()).toBeLessThan(100);
   });

@@ -102,7 +102,8 @@ export function assignAll(variables: readonly Variable[], values: readonly Tenso
 export function isExclusive(x: Tensor): boolean {
   const { source, layout } = x;
   if (!(x instanceof Variable) || source.kind !== 'storage' || !layout.isDense) return false;
-  return !source.isExposed && source.saved === 0 && source.owned === 1 && source.frame === null;
+  if (source.isExposed || source.hasFreedViews || source.frame !== null) return false;
+  return source.saved === 0 && source.owned === 1;
 }
 
 /** The declared rule, or the decomposition's where a cotangent reaches a saved output. */

@@ -61,7 +61,7 @@ test('leaves parameters, buffers, gradients, modes and the random state as they 
       };
     },
   });
-  expect(steps).toBe(1);
+  expect(steps).toBe(2);
   expect(await Promise.all(variables.map(([, held]) => held.data()))).toEqual(before);
   expect(model.parameters().map((parameter) => parameter.grad)).toEqual(gradients);
   expect(model.namedModules().map(([, module]) => module.training)).toEqual([

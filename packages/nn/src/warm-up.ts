@@ -22,7 +22,10 @@ export interface WarmUpOptions {
   readonly dtype?: DType;
   /** Kernels are chosen by size: the one that will be used. Default 32. */
   readonly batchSize?: number;
-  /** From the model's output to a loss: with it a training step is warmed up too. */
+  /**
+   * From the model's output to a loss: with it a training step is warmed up too. Take targets from
+   * `tensor`, as training will: constants such as `zeros` are other kernels.
+   */
   readonly loss?: (output: Tensor) => Tensor;
   /** Makes the optimizer of that step, which is thrown away afterwards. */
   readonly optimizer?: (parameters: Parameter[]) => { step(): void };
@@ -36,11 +39,12 @@ export interface WarmUpOptions {
  * @throws ValueError where inputShape is not the shape of one sample
  * @example
  * import { Adam, Linear, crossEntropy, warmUp } from '@tenon/nn';
- * import { zeros } from '@tenon/core';
+ * import { tensor } from '@tenon/core';
  * const model = new Linear(784, 10);
+ * const labels = tensor(new Int32Array(64));
  * await warmUp(model, [784], {
  *   batchSize: 64,
- *   loss: (logits) => crossEntropy(logits, zeros([64], { dtype: 'i32' })),
+ *   loss: (logits) => crossEntropy(logits, labels),
  *   optimizer: (parameters) => new Adam(parameters),
  * });
  */
@@ -57,24 +61,28 @@ export async function warmUp(
     );
   }
   const backend = backendOf(model);
-  const input = zeros([batchSize, ...inputShape], { dtype, ...(backend ? { backend } : {}) });
+  // Real memory: a constant would be another structure.
+  const input = clone(
+    zeros([batchSize, ...inputShape], { dtype, ...(backend ? { backend } : {}) }),
+  );
   const buffers = model.namedBuffers().map(([, buffer]) => buffer);
   const variables = [...model.parameters(), ...buffers];
-  const before = noGrad(() => variables.map(clone));
   const restoreModes = rememberModes(model);
   const generator = defaultGenerator();
   const randomState = generator.save();
-  try {
-    model.eval();
-    library(() => {
+  // One frame: what the copies take becomes the variables' own again, and updates stay in place.
+  library(() => {
+    const before = noGrad(() => variables.map(clone));
+    try {
+      model.eval();
       noGrad(() => model.forward(input));
-    });
-    if (options.loss !== undefined) trainOnce(model, input, options.loss, options.optimizer);
-  } finally {
-    restoreModes();
-    generator.restore(randomState);
-    for (const [i, variable] of variables.entries()) variable.assign(before[i] as Tensor);
-  }
+      if (options.loss !== undefined) trainOnce(model, input, options.loss, options.optimizer);
+    } finally {
+      restoreModes();
+      generator.restore(randomState);
+      for (const [i, variable] of variables.entries()) variable.assign(before[i] as Tensor);
+    }
+  });
   await input.backend.synchronize();
 }
 
@@ -88,10 +96,12 @@ function trainOnce(
   const gradients = parameters.map(gradientOf);
   model.train();
   try {
-    library(() => {
+    const updates = optimizer?.(parameters);
+    // Twice: the first step makes the optimizer's state, the second finds it.
+    for (let i = 0; i < 2; i++) {
       loss(model.forward(input)).backward();
-      optimizer?.(parameters).step();
-    });
+      updates?.step();
+    }
   } finally {
     for (const [i, parameter] of parameters.entries()) parameter.grad = gradients[i] ?? null;
   }

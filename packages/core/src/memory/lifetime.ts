@@ -16,7 +16,7 @@ export function memory(backend?: Backend): MemoryReport {
  * @throws TenonError when fn returns a promise
  */
 export function scope<T>(fn: () => T): T {
-  return library(fn);
+  return library(fn, true);
 }
 
 /** Lets the event loop turn once, so that backends can reclaim what was dropped. */

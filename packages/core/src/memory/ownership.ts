@@ -36,6 +36,10 @@ export class Storage {
   isFreed = false;
   /** Never recycled with its graph: the root of a backward(), detached, or kept by the user. */
   isKept = false;
+  /** Views of a variable's memory that the user may hold count as freed: it is not written. */
+  hasFreedViews = false;
+  /** How often contents were replaced by others, in place. */
+  writes = 0;
   /** Freed with its finished graph (finished.ts). */
   isRecycled = false;
   /** Untouched bytes for V8 to see that this record is worth collecting (reclaiming.ts). */
@@ -100,9 +104,12 @@ export function unsave(storage: Storage): void {
 /** Storages made while a library function runs; at its end those that do not leave it are freed. */
 export class Frame {
   readonly parent: Frame | null;
+  /** User code runs in it. */
+  readonly isUsers: boolean;
   readonly storages: Storage[] = [];
-  constructor(parent: Frame | null) {
+  constructor(parent: Frame | null, isUsers: boolean) {
     this.parent = parent;
+    this.isUsers = isUsers;
   }
   adopt(storage: Storage): void {
     storage.frame = this;
@@ -113,6 +120,7 @@ export class Frame {
     for (const storage of this.storages) {
       if (storage.frame !== this) continue;
       storage.frame = null;
+      if (this.isUsers && storage.owned > 0) storage.hasFreedViews = true;
       release(storage);
     }
   }
@@ -140,8 +148,8 @@ function handOver(value: unknown, frame: Frame): void {
  * plain objects), saved by a graph or owned by a variable.
  * @throws TenonError when fn returns a promise
  */
-export function library<T>(fn: () => T): T {
-  const frame = new Frame(scope.frame);
+export function library<T>(fn: () => T, isUsers = false): T {
+  const frame = new Frame(scope.frame, isUsers);
   scope.frame = frame;
   let result: T | undefined;
   try {

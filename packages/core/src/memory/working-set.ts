@@ -113,17 +113,20 @@ export class WorkingSet {
     this.reclaiming?.cleaned(storage);
   }
 
-  /** The contents of a small storage were read: where memory is reclaimed, they are kept. */
-  keepRead(storage: Storage, bytes: Uint8Array<ArrayBuffer>): void {
+  /**
+   * The contents of a small storage were read, when it had been written `writes` times: where
+   * memory is reclaimed, they are kept.
+   */
+  keepRead(storage: Storage, bytes: Uint8Array<ArrayBuffer>, writes: number): void {
     if (this.reclaiming === null || storage.byteLength > SMALL_BYTES) return;
     if (bytes.byteLength !== storage.byteLength || storage.host !== null) return;
-    // A variable's memory may have been written since.
-    if (storage.isFreed || storage.owned > 0) return;
+    if (storage.isFreed || storage.owned > 0 || storage.writes !== writes) return;
     this.keepHost(storage, bytes.slice());
   }
 
   /** A launch writes a storage that has contents already. */
   overwritten(storage: Storage): void {
+    storage.writes++;
     storage.host = null;
     storage.isClean = false;
   }

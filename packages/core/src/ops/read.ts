@@ -45,14 +45,14 @@ function hostCopy({ source, layout, size, dtype }: Tensor): Uint8Array<ArrayBuff
 
 async function readBytes(x: Tensor): Promise<Uint8Array<ArrayBuffer>> {
   // The read is ordered here and now, so that a dense copy made for it can go at once.
-  const [reading, source] = library(() => {
+  const [reading, source, writes] = library(() => {
     const own = noGrad(() => dense(x));
     const storage = storageOf(own);
     const bytes = x.backend.read(storage.use(), 0, own.size * BYTES[own.dtype]);
-    return [bytes, own === x ? storage : null] as const;
+    return [bytes, own === x ? storage : null, storage.writes] as const;
   });
   const bytes = await reading;
-  if (source !== null) x.runtime.memory.keepRead(source, bytes);
+  if (source !== null) x.runtime.memory.keepRead(source, bytes, writes);
   return bytes;
 }
 

@@ -130,6 +130,8 @@ export function dispose(x: Tensor): void {
   if (x instanceof Variable) disposeVariable(x);
   x.source = DISPOSED;
   if (source.kind !== 'storage') return;
+  // Other handles must not come to show what its variable writes there.
+  if (source.owned > 0) source.hasFreedViews = true;
   source.isExposed = false;
   release(source);
 }

@@ -95,7 +95,7 @@ describe('the watched backend', () => {
       largestBytes: 8,
     });
     arena.free(a);
-    arena.check();
+    await arena.check();
     expect(arena.arena().liveBytes).toBe(8);
   });
 
@@ -131,7 +131,7 @@ describe('the watched backend', () => {
     const arena = await budgeted(hostBackend, 'collected');
     const [a, b] = [arena.allocate(4), arena.allocate(8)];
     arena.launch(fill, [a], new Int32Array());
-    expect(() => arena.check()).toThrow('something wrote beyond a block of 4 bytes');
+    await expect(arena.check()).rejects.toThrow('something wrote beyond a block of 4 bytes');
     expect(() => arena.free(a)).toThrow('beyond');
     const late = arena.link([{ kernel: fill, buffers: [b], args: new Int32Array() }]);
     arena.free(b);

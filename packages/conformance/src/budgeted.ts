@@ -16,6 +16,7 @@ import type {
   ProgramStep,
 } from '@tenon/core';
 import { OutOfMemoryError } from '@tenon/core';
+import { turn } from './turn.ts';
 
 /** What the arena saw so far. */
 export interface ArenaReport {
@@ -30,16 +31,23 @@ export interface ArenaReport {
 /** A backend whose memory is limited and watched. */
 export interface BudgetedBackend extends Backend {
   arena(): ArenaReport;
-  /** Checks guards of live blocks and the filling of freed ones. @throws naming the block */
-  check(): void;
+  /** Checks guards of live blocks and the filling of freed ones. Rejects naming the block. */
+  check(): Promise<void>;
 }
 
 /** Options of `budgeted`. */
 export interface BudgetedOptions {
-  /** Default true, where the backend can. */
+  /**
+   * Default true, where the backend can. Without it results come in a later turn of the event
+   * loop, as from a device.
+   */
   readonly syncRead?: boolean;
   /** allocate throws an OutOfMemoryError beyond so many live bytes. Default: no limit. */
   readonly capacityBytes?: number;
+  /** Default true. Without it blocks are counted, but neither filled nor checked. */
+  readonly watched?: boolean;
+  /** Others use the backend as well: dispose() gives its blocks back and leaves it alive. */
+  readonly shared?: boolean;
 }
 
 const GUARD_BYTES = 16;
@@ -71,9 +79,13 @@ class Arena implements BudgetedBackend {
   readonly readSync?: NonNullable<Backend['readSync']>;
   readonly #inner: Backend;
   readonly #capacityBytes: number;
+  readonly #isShared: boolean;
+  /** 0: nothing is watched. */
+  readonly #guardBytes: number;
   readonly #live = new Set<Block>();
   readonly #freed = new Map<number, Block[]>();
   #freedCount = 0;
+  #isDisposed = false;
   #liveBytes = 0;
   #peakBytes = 0;
   #allocatedBytes = 0;
@@ -83,6 +95,8 @@ class Arena implements BudgetedBackend {
     const { syncRead: canReadSync = true, capacityBytes = Number.POSITIVE_INFINITY } = options;
     this.#inner = inner;
     this.#capacityBytes = capacityBytes;
+    this.#isShared = options.shared ?? false;
+    this.#guardBytes = (options.watched ?? true) ? GUARD_BYTES : 0;
     this.name = `${inner.name} in ${budgetBytes} bytes`;
     const syncRead = inner.capabilities.syncRead && canReadSync;
     this.capabilities = { ...inner.capabilities, syncRead, memory: budgetBytes };
@@ -100,12 +114,12 @@ class Arena implements BudgetedBackend {
       throw new OutOfMemoryError(`the arena holds ${this.#capacityBytes} bytes`);
     }
     const reused = this.#freed.get(byteLength)?.pop();
-    const block = reused ?? new Block(byteLength, this.#inner.allocate(byteLength + GUARD_BYTES));
-    if (reused === undefined) this.#inner.write(block.inner, poison(byteLength + GUARD_BYTES));
-    else {
+    const innerBytes = byteLength + this.#guardBytes;
+    const block = reused ?? new Block(byteLength, this.#inner.allocate(innerBytes));
+    if (reused !== undefined) {
       this.#freedCount--;
       this.#checkFreed(block);
-    }
+    } else if (this.#guardBytes > 0) this.#inner.write(block.inner, poison(innerBytes));
     block.isFreed = false;
     this.#live.add(block);
     this.#liveBytes += byteLength;
@@ -117,12 +131,13 @@ class Arena implements BudgetedBackend {
 
   free(buffer: Buffer): void {
     const block = buffer as Block;
+    if (this.#isDisposed) return;
     if (block.isFreed) throw new Error(`arena: a block of ${block.byteLength} bytes freed twice`);
     this.#checkGuard(block);
     block.isFreed = true;
     this.#live.delete(block);
     this.#liveBytes -= block.byteLength;
-    if (this.#freedCount >= MAX_FREED) {
+    if (this.#freedCount >= MAX_FREED || this.#guardBytes === 0) {
       this.#inner.free(block.inner);
       return;
     }
@@ -144,12 +159,14 @@ class Arena implements BudgetedBackend {
     this.#inner.copy(this.#copyStep(step));
   }
 
-  read(
+  async read(
     buffer: Buffer,
     byteOffset = 0,
     byteLength: number = buffer.byteLength - byteOffset,
   ): Promise<Uint8Array<ArrayBuffer>> {
-    return this.#inner.read(this.#innerOf(buffer, 'read'), byteOffset, byteLength);
+    const bytes = this.#inner.read(this.#innerOf(buffer, 'read'), byteOffset, byteLength);
+    if (this.readSync === undefined) await turn();
+    return bytes;
   }
 
   launch(kernel: Kernel, buffers: readonly Buffer[], args: Int32Array): void {
@@ -172,8 +189,16 @@ class Arena implements BudgetedBackend {
   synchronize(): Promise<void> {
     return this.#inner.synchronize();
   }
+  /** What the collector finds later has nowhere to go. */
   dispose(): void {
-    this.#inner.dispose();
+    this.#isDisposed = true;
+    if (!this.#isShared) {
+      this.#inner.dispose();
+      return;
+    }
+    for (const block of [...this.#live, ...[...this.#freed.values()].flat()]) {
+      this.#inner.free(block.inner);
+    }
   }
 
   arena(): ArenaReport {
@@ -186,9 +211,22 @@ class Arena implements BudgetedBackend {
     };
   }
 
-  check(): void {
-    for (const block of this.#live) this.#checkGuard(block);
-    for (const list of this.#freed.values()) for (const block of list) this.#checkFreed(block);
+  async check(): Promise<void> {
+    if (this.#guardBytes === 0) return;
+    const freed = [...this.#freed.values()].flat();
+    if (this.#inner.readSync !== undefined) {
+      for (const block of this.#live) this.#checkGuard(block);
+      for (const block of freed) this.#checkFreed(block);
+      return;
+    }
+    const read = async (block: Block, from: number, beyond: boolean): Promise<void> => {
+      const bytes = await this.#inner.read(block.inner, from, block.inner.byteLength - from);
+      requirePoison(new Uint32Array(bytes.slice().buffer), block, beyond);
+    };
+    await Promise.all([
+      ...[...this.#live].map((block) => read(block, block.byteLength, true)),
+      ...freed.map((block) => read(block, 0, false)),
+    ]);
   }
 
   #innerOf(buffer: Buffer, what: string): Buffer {
@@ -227,24 +265,28 @@ class Arena implements BudgetedBackend {
     return loop;
   }
 
-  #words(block: Block, from: number, length: number): Uint32Array | null {
+  /** Words of a block, where they can be had at once. */
+  #words(block: Block, from: number): Uint32Array {
     const { readSync } = this.#inner;
-    if (readSync === undefined || length === 0) return null;
-    return new Uint32Array(readSync.call(this.#inner, block.inner, from, length).slice().buffer);
+    if (readSync === undefined) return new Uint32Array();
+    const { byteLength } = block.inner;
+    const bytes = readSync.call(this.#inner, block.inner, from, byteLength - from);
+    return new Uint32Array(bytes.slice().buffer);
   }
   #checkGuard(block: Block): void {
+    if (this.#guardBytes === 0) return;
     // Blocks are whole words, so the guard starts right behind.
-    const words = this.#words(block, block.byteLength, GUARD_BYTES);
-    if (words?.some((word) => word !== POISON)) {
-      throw new Error(`arena: something wrote beyond a block of ${block.byteLength} bytes`);
-    }
+    requirePoison(this.#words(block, block.byteLength), block, true);
   }
   #checkFreed(block: Block): void {
-    const words = this.#words(block, 0, block.byteLength + GUARD_BYTES);
-    if (words?.some((word) => word !== POISON)) {
-      throw new Error(`arena: something wrote into a freed block of ${block.byteLength} bytes`);
-    }
+    requirePoison(this.#words(block, 0), block, false);
   }
+}
+
+function requirePoison(words: Uint32Array, { byteLength }: Block, isBeyond: boolean): void {
+  if (words.every((word) => word === POISON)) return;
+  const where = isBeyond ? 'beyond a' : 'into a freed';
+  throw new Error(`arena: something wrote ${where} block of ${byteLength} bytes`);
 }
 
 /**

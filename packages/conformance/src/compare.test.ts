@@ -1,5 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { assertNone, assertSame, spacing, ulpError, worstRelative, worstUlp } from './compare.ts';
+import {
+  assertNone,
+  assertSame,
+  rounded,
+  spacing,
+  ulpError,
+  worstRelative,
+  worstUlp,
+} from './compare.ts';
 
 describe('ULP', () => {
   test('spacing of f32 and f64, at powers of two and below the normal numbers', () => {
@@ -50,4 +58,19 @@ describe('arrays', () => {
     );
     expect(() => assertSame('y', [1], [1, 2])).toThrow('y: number of elements: expected 2, got 1');
   });
+});
+
+// Expected values: the bit patterns of IEEE 754 binary16.
+test.each([
+  [1 + 2 ** -11, 1],
+  [1 + 3 * 2 ** -11, 1 + 2 ** -9],
+  [-1 - 2 ** -11 - 2 ** -20, -1 - 2 ** -10],
+  [65519, 65504],
+  [65520, Number.POSITIVE_INFINITY],
+  [-(2 ** -25), -0],
+  [2 ** -25 + 2 ** -40, 2 ** -24],
+  [Number.NaN, Number.NaN],
+])('%d rounded to 16 bits', (x, y) => {
+  expect(rounded(x, 'f16')).toBe(y);
+  expect(ulpError(y, x, 'f16')).toBe(0);
 });

@@ -7,13 +7,29 @@ import type { DType } from '@tenon/core';
 const f64 = new Float64Array(1);
 const words = new Uint32Array(f64.buffer);
 
+/** The least exponent of normal numbers, and the bits of the fraction. */
+const FORMATS: Readonly<Partial<Record<DType, readonly [least: number, bits: number]>>> = {
+  f16: [-14, 10],
+  f64: [-1022, 52],
+};
 /** Distance between neighbouring numbers of a float dtype at x (the subnormal step at 0). */
 export function spacing(x: number, dtype: DType): number {
   f64[0] = x;
   const exponent = (((words[1] as number) >>> 20) & 0x7ff) - 1023;
-  return dtype === 'f64'
-    ? 2 ** (Math.max(exponent, -1022) - 52)
-    : 2 ** (Math.max(exponent, -126) - 23);
+  const [least, bits] = FORMATS[dtype] ?? [-126, 23];
+  return 2 ** (Math.max(exponent, least) - bits);
+}
+
+const LARGEST_HALF = 65504;
+/** The nearest number of 16 bits, the even one of two; beyond the largest, infinity. */
+function roundedToHalf(x: number): number {
+  if (x === 0 || !Number.isFinite(x)) return x;
+  const step = spacing(x, 'f16');
+  const size = Math.abs(x) / step;
+  const whole = Math.floor(size);
+  const isUp = size - whole > 0.5 || (size - whole === 0.5 && whole % 2 === 1);
+  const y = (isUp ? whole + 1 : whole) * step;
+  return Math.sign(x) * (y > LARGEST_HALF ? Number.POSITIVE_INFINITY : y);
 }
 
 /** The value that a dtype holds for an exact result: f32 rounds, integers wrap. */
@@ -22,8 +38,9 @@ export function rounded(x: number, dtype: DType): number {
     case 'f64':
       return x;
     case 'f32':
-    case 'f16':
       return Math.fround(x);
+    case 'f16':
+      return roundedToHalf(x);
     case 'u32':
       return x >>> 0;
     default:

@@ -12,6 +12,11 @@ import { DEFAULT_TOLERANCES, type Tolerances } from './tolerances.ts';
 export interface DescribeBackendOptions {
   /** Makes a fresh instance each time it is called. */
   readonly create: CreateBackend;
+  /**
+   * A backend with f64 that passes this suite: one without compares its gradients with it, which
+   * else stay unchecked but for PyTorch's.
+   */
+  readonly reference?: CreateBackend;
   /** Bounds of sums and products where the backend needs others than the defaults. */
   readonly tolerances?: Partial<Tolerances>;
   /** Tests that do not pass yet. One that would pass is reported as a failure. */
@@ -41,10 +46,11 @@ export function describeBackend(options: DescribeBackendOptions): void {
   }
   describe('conformance', async () => {
     const backend = await create();
+    const reference = await referenceOf(backend, options.reference);
     const names = new Set<string>();
     const wanted = SUITES.filter(({ name }) => suites === undefined || suites.includes(name));
     for (const suite of wanted) {
-      const context = contextOf(suite, backend, { create, tolerances, skip, names });
+      const context = contextOf(suite, backend, { create, reference, tolerances, skip, names });
       describe(suite.name, () => {
         beforeAll(() => setDefaultBackend(backend));
         afterAll(() => setDefaultBackend(null));
@@ -63,12 +69,26 @@ export function describeBackend(options: DescribeBackendOptions): void {
       // Reading the report also proves that the instance is still in order.
       memory(backend);
       backend.dispose();
+      if (reference !== backend) reference?.dispose();
     });
   });
 }
 
+async function referenceOf(
+  backend: Backend,
+  create: CreateBackend | undefined,
+): Promise<Backend | null> {
+  if (backend.capabilities.dtypes.includes('f64')) return backend;
+  const reference = create === undefined ? null : await create();
+  if (reference !== null && !reference.capabilities.dtypes.includes('f64')) {
+    throw new Error(`describeBackend: expected a reference with f64, got ${reference.name}`);
+  }
+  return reference;
+}
+
 interface Registration {
   readonly create: CreateBackend;
+  readonly reference: Backend | null;
   readonly tolerances: Tolerances;
   readonly skip: readonly Skip[];
   readonly names: Set<string>;
@@ -76,12 +96,13 @@ interface Registration {
 
 function contextOf(suite: Suite, backend: Backend, registration: Registration): SuiteContext {
   const { capabilities } = backend;
-  const { create, tolerances, skip, names } = registration;
+  const { create, reference, tolerances, skip, names } = registration;
   return {
     backend,
     capabilities,
     tolerances,
     create: async () => create(),
+    reference,
     ulp: (name) => capabilities.ulp[name] ?? 0,
     test: (name, fn, { needs = [], timeout } = {}) => {
       const full = `${suite.name} > ${name}`;

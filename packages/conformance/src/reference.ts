@@ -11,7 +11,7 @@ export interface Reference {
 }
 type ScalarReference = (x: readonly number[], dtype: DType, from: DType) => number;
 
-const isFloat = (dtype: DType): boolean => dtype === 'f32' || dtype === 'f64';
+const isFloat = (dtype: DType): boolean => dtype === 'f32' || dtype === 'f64' || dtype === 'f16';
 
 /** e^(-z²) without the rounding of z²: z = high + low with high² exact. */
 function gaussian(z: number): number {

@@ -21,7 +21,7 @@ interface TestOptions {
   readonly timeout?: number;
 }
 /** A capability that a test depends on. */
-export type Need = 'syncRead' | 'throwingBounds' | Extract<DType, 'f64'>;
+export type Need = 'syncRead' | 'throwingBounds' | Extract<DType, 'f64' | 'f16'>;
 
 export interface SuiteContext {
   /** The instance under test; the default backend while the suite's tests run. */
@@ -29,6 +29,8 @@ export interface SuiteContext {
   readonly capabilities: Capabilities;
   readonly tolerances: Tolerances;
   readonly create: () => Promise<Backend>;
+  /** What gives gradients in double precision: the backend itself, or another that passed. */
+  readonly reference: Backend | null;
   /** Registers a test. */
   test(name: string, fn: () => void | Promise<void>, options?: TestOptions): void;
   /** Largest error of a scalar row in ULP, as the backend declares it. */
@@ -48,7 +50,8 @@ export function missing(need: Need, capabilities: Capabilities): string | null {
     case 'throwingBounds':
       return capabilities.bounds === 'throw' ? null : 'indices out of range give NaN';
     case 'f64':
-      return capabilities.dtypes.includes('f64') ? null : 'no f64';
+    case 'f16':
+      return capabilities.dtypes.includes(need) ? null : `no ${need}`;
     default:
       return need satisfies never;
   }

@@ -7,6 +7,7 @@ import { errorSuite } from './suites/errors.ts';
 import { flatSuite } from './suites/flat.ts';
 import { fuseSuite } from './suites/fuse.ts';
 import { gradientSuite } from './suites/gradients.ts';
+import { inPlaceSuite } from './suites/in-place.ts';
 import { kernelSuite } from './suites/kernels.ts';
 import { launchSuite } from './suites/launches.ts';
 import { linalgSuite } from './suites/linalg.ts';
@@ -14,6 +15,7 @@ import { memorySuite } from './suites/memory.ts';
 import { overrideSuite } from './suites/overrides.ts';
 import { primitiveSuite } from './suites/primitives.ts';
 import { randomSuite } from './suites/random.ts';
+import { reclaimedSuite } from './suites/reclaimed.ts';
 import { reductionSuite } from './suites/reductions.ts';
 import { regressionSuite } from './suites/regressions.ts';
 import { scalarSuite } from './suites/scalars.ts';
@@ -36,6 +38,8 @@ export const SUITES: readonly Suite[] = [
   errorSuite,
   randomSuite,
   memorySuite,
+  reclaimedSuite,
+  inPlaceSuite,
   flatSuite,
   compositeSuite,
   compositeGradientSuite,

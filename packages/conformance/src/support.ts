@@ -29,8 +29,3 @@ export async function expectError(
     text,
   });
 }
-
-/** Lets the event loop turn: a macrotask. */
-export function turn(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 0));
-}

@@ -70,9 +70,10 @@ function addPath(error: TenonError, root: Module): void {
   const kind = origin.constructor.name;
   const name = root.namedModules().find(([, module]) => module === origin)?.[0] ?? '';
   const place = origin === root ? kind : `${root.constructor.name}.${name || '?'} (${kind})`;
-  const message = error.message;
+  const { message, stack } = error;
   named.add(error);
   error.message = `${place}: ${message}`;
-  // V8 writes the message into the stack when the error is made; what the console shows is this.
-  if (error.stack !== undefined) error.stack = error.stack.replace(message, () => error.message);
+  // V8 writes the message into the stack when it is first asked for: above, so with the old one.
+  // What the console shows is this.
+  if (stack !== undefined) error.stack = stack.replace(message, () => error.message);
 }

@@ -101,6 +101,16 @@ test('an optimizer that holds the parameters goes on as if nothing had happened'
   expect(await train(true)).toEqual(await train(false));
 });
 
+test('a gradient that nobody has looked at is still there', async () => {
+  const model = new Linear(2, 1);
+  model
+    .forward(tensor([[1, 2]]))
+    .sum()
+    .backward();
+  await warmUp(model, [2], { loss: (y) => y.sum(), optimizer: (p) => new Adam(p) });
+  expect(await model.weight.grad?.toArray()).toEqual([[1, 2]]);
+});
+
 test('a failing loss leaves everything as it was, too', async () => {
   const model = smallModel();
   const before = await model.stateDict();

@@ -6,7 +6,6 @@ import {
   clone,
   type DType,
   defaultGenerator,
-  gradientOf,
   library,
   noGrad,
   type Parameter,
@@ -93,7 +92,8 @@ function trainOnce(
   optimizer: WarmUpOptions['optimizer'],
 ): void {
   const parameters = model.parameters();
-  const gradients = parameters.map(gradientOf);
+  // Through the getter: what the user may hold is not freed when the step's replaces it.
+  const gradients = parameters.map((parameter) => parameter.grad);
   model.train();
   try {
     const updates = optimizer?.(parameters);

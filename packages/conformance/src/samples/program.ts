@@ -13,6 +13,11 @@ export interface Program {
   readonly name: string;
   /** Steps at which the suite runs it. */
   readonly steps: number;
+  /**
+   * It reads what a graph made after later backward() calls over the same parameters: where
+   * nothing can be copied out, that may be a DisposedError.
+   */
+  readonly readsFinished?: boolean;
   /** Gives every number it observed. */
   run(steps: number, pause: Pause): Promise<number[]>;
 }

@@ -4,10 +4,15 @@ import type { Tensor } from '@tenon/core';
 import * as core from '@tenon/core';
 import { batch, distance, type Mlp, mlp, type Program, sgd, values } from './program.ts';
 
-function training(name: string, body: (model: Mlp, step: number) => unknown): Program {
+function training(
+  name: string,
+  body: (model: Mlp, step: number) => unknown,
+  readsFinished = false,
+): Program {
   return {
     name,
     steps: 32,
+    readsFinished,
     run: async (steps, pause) => {
       const model = mlp(1);
       const seen: unknown[] = [];
@@ -29,12 +34,23 @@ export const TRAINING: readonly Program[] = [
     sgd(model.parameters);
     return loss;
   }),
-  training('logits read after backward', (model, step) => {
+  training(
+    'logits read after backward',
+    (model, step) => {
+      const { x, y } = batch(step);
+      const logits = model.forward(x);
+      distance(logits, y).backward();
+      sgd(model.parameters);
+      return logits;
+    },
+    true,
+  ),
+  training('logits kept, read after backward', (model, step) => {
     const { x, y } = batch(step);
     const logits = model.forward(x);
     distance(logits, y).backward();
     sgd(model.parameters);
-    return logits;
+    return logits.keep();
   }),
   training('gradients read and kept', (model, step) => {
     const { x, y } = batch(step);
@@ -58,17 +74,21 @@ export const TRAINING: readonly Program[] = [
     sgd(model.parameters, 0.05);
     return loss;
   }),
-  training('a gradient penalty by createGraph', (model, step) => {
-    const { x, y } = batch(step);
-    const loss = distance(model.forward(x), y);
-    loss.backward({ createGraph: true });
-    const grads = model.parameters.map((p) => p.grad!);
-    for (const p of model.parameters) p.grad = null;
-    const penalty = grads.map((g) => g.square().sum()).reduce((a, b) => a.add(b));
-    distance(model.forward(x), y).add(penalty.mul(0.01)).backward();
-    sgd(model.parameters);
-    return penalty;
-  }),
+  training(
+    'a gradient penalty by createGraph',
+    (model, step) => {
+      const { x, y } = batch(step);
+      const loss = distance(model.forward(x), y);
+      loss.backward({ createGraph: true });
+      const grads = model.parameters.map((p) => p.grad!);
+      for (const p of model.parameters) p.grad = null;
+      const penalty = grads.map((g) => g.square().sum()).reduce((a, b) => a.add(b));
+      distance(model.forward(x), y).add(penalty.mul(0.01)).backward();
+      sgd(model.parameters);
+      return penalty;
+    },
+    true,
+  ),
   training('Hessian-vector products', (_model, step) => {
     const { x } = batch(step);
     const f = (t: Tensor): Tensor => t.matmul(t.transpose()).tanh().sum();

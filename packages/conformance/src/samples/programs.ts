@@ -207,6 +207,7 @@ const OTHERS: readonly Program[] = [
   {
     name: 'closures that hold tensors of every tenth step',
     steps: 32,
+    readsFinished: true,
     run: async (steps, pause) => {
       const model = mlp(13);
       const later: (() => Tensor)[] = [];

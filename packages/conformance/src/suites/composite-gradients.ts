@@ -1,15 +1,18 @@
 /**
- * Gradients of composites by differences in double precision: first order, and second order along a
- * direction, which declared gradients must get right as well.
+ * Gradients of composites by differences in double precision, or where there is none against a
+ * backend that has it: first order, and second order along a direction, which declared gradients
+ * must get right as well.
  */
 import {
   adaptiveMaxPool2d,
   avgPool2d,
+  type Backend,
   batchNorm,
   binaryCrossEntropyWithLogits,
   conv2d,
   convTranspose2d,
   crossEntropy,
+  type DType,
   elu,
   gelu,
   glu,
@@ -27,6 +30,7 @@ import {
   prelu,
   rmsNorm,
   scaledDotProductAttention,
+  setDefaultBackend,
   sigmoid,
   silu,
   softmax,
@@ -35,6 +39,7 @@ import {
   tensor,
   variable,
 } from '@tenon/core';
+import { assertNone, worstRelative } from '../compare.ts';
 import { decomposed, hasOverrides } from '../decomposed.ts';
 import type { Suite } from '../suite.ts';
 import { seeded } from '../support.ts';
@@ -49,7 +54,7 @@ interface GradientSample {
 
 const LABELS = Int32Array.from([1, 0, 2, -100]);
 const labels = (): Tensor => tensor(LABELS);
-const f64 = { dtype: 'f64' } as const;
+const like = (x: Tensor): { readonly dtype: DType } => ({ dtype: x.dtype });
 
 const SAMPLES: readonly GradientSample[] = [
   { name: 'sigmoid', shapes: [[7]], fn: sigmoid },
@@ -86,8 +91,8 @@ const SAMPLES: readonly GradientSample[] = [
     name: 'batchNorm, evaluation',
     shapes: [[3, 2, 3], [2], [2]],
     fn: (x, weight, bias) => {
-      const runningMean = variable(tensor([0.5, -1], f64));
-      const runningVar = variable(tensor([0.5, 2], f64));
+      const runningMean = variable(tensor([0.5, -1], like(x)));
+      const runningVar = variable(tensor([0.5, 2], like(x)));
       return batchNorm(x, { weight, bias, runningMean, runningVar });
     },
   },
@@ -135,7 +140,8 @@ const SAMPLES: readonly GradientSample[] = [
   {
     name: 'crossEntropy, labels',
     shapes: [[4, 3]],
-    fn: (x) => crossEntropy(x, labels(), { weight: tensor([1, 2, 0.5], f64), labelSmoothing: 0.2 }),
+    fn: (x) =>
+      crossEntropy(x, labels(), { weight: tensor([1, 2, 0.5], like(x)), labelSmoothing: 0.2 }),
   },
   {
     name: 'crossEntropy, probabilities',
@@ -175,7 +181,7 @@ const SAMPLES: readonly GradientSample[] = [
       [3, 2],
       [3, 2],
     ],
-    fn: (x, t) => binaryCrossEntropyWithLogits(x, t, { posWeight: tensor([2, 0.5], f64) }),
+    fn: (x, t) => binaryCrossEntropyWithLogits(x, t, { posWeight: tensor([2, 0.5], like(x)) }),
   },
   {
     name: 'scaledDotProductAttention',
@@ -189,9 +195,9 @@ const SAMPLES: readonly GradientSample[] = [
   },
 ];
 
-function filled(shape: Shape, seed: number): Tensor {
+function filled(shape: Shape, seed: number, dtype: 'f32' | 'f64' = 'f64'): Tensor {
   const size = shape.reduce((n, m) => n * m, 1);
-  return tensor(Float64Array.from(seeded(size, seed)), { shape, dtype: 'f64' });
+  return tensor(Float64Array.from(seeded(size, seed)), { shape, dtype });
 }
 function dot(a: readonly Tensor[], b: readonly Tensor[]): Tensor {
   return a.map((x, i) => x.mul(b[i] as Tensor).sum()).reduce((x, y) => x.add(y));
@@ -238,12 +244,58 @@ async function check({ name, shapes, fn }: GradientSample): Promise<void> {
   await compareSlopes(`${name}, second order`, alongU, x, v);
 }
 
+/** Roundings of f32 on the way through two derivatives, relative to the largest or to 1. */
+const F32_BOUND = 2 ** -17;
+
+/** Gradients and those along a direction, in f32 against those of `reference` in f64. */
+async function compareGradients(
+  { name, shapes, fn }: GradientSample,
+  backend: Backend,
+  reference: Backend,
+): Promise<void> {
+  const positions = shapes.map((_, i) => i);
+  const run = (place: Backend, dtype: 'f32' | 'f64'): (readonly Tensor[])[] => {
+    setDefaultBackend(place);
+    const drawn = (seed: number): Tensor[] =>
+      shapes.map((shape, i) => filled(shape, seed + i, dtype));
+    const x = drawn(11);
+    const u = drawn(31);
+    const weights = filled(fn(...x).shape, 5, dtype);
+    const f = (...inputs: Tensor[]): Tensor =>
+      fn(...inputs)
+        .mul(weights)
+        .sum();
+    const first = grad(f, { argument: positions });
+    const alongU = (...inputs: Tensor[]): Tensor => dot(first(...inputs), u);
+    return [first(...x), grad(alongU, { argument: positions })(...x)];
+  };
+  const read = (list: (readonly Tensor[])[]): Promise<ArrayLike<number>[][]> =>
+    Promise.all(list.map((tensors) => Promise.all(tensors.map((x) => x.data()))));
+  try {
+    const want = await read(run(reference, 'f64'));
+    const got = await read(run(backend, 'f32'));
+    for (const [order, gradients] of got.entries()) {
+      for (const [i, values] of gradients.entries()) {
+        const exact = want[order]?.[i] as ArrayLike<number>;
+        const difference = worstRelative(values, exact, F32_BOUND, 'tensor', 1);
+        assertNone(`${name}, order ${order + 1} of input ${i}`, difference, 'relative');
+      }
+    }
+  } finally {
+    setDefaultBackend(backend);
+  }
+}
+
 export const compositeGradientSuite: Suite = {
   name: 'gradients of composites',
   define(context) {
     const contexts = hasOverrides(context) ? [context, decomposed(context)] : [context];
-    for (const { test } of contexts) {
-      for (const sample of SAMPLES) test(sample.name, () => check(sample), { needs: ['f64'] });
+    for (const { test, backend, reference } of contexts) {
+      for (const sample of SAMPLES) {
+        if (reference === null || reference.capabilities === backend.capabilities) {
+          test(sample.name, () => check(sample), { needs: ['f64'] });
+        } else test(sample.name, () => compareGradients(sample, backend, reference));
+      }
     }
   },
 };

@@ -1,9 +1,10 @@
 /**
- * First and second derivatives against central differences in double precision, then special points
- * (ties, zeros, kinks) where differences say nothing and PyTorch's convention holds.
+ * First and second derivatives against central differences in double precision, or where there is
+ * none against a backend that has it; then special points (ties, zeros, kinks) where differences
+ * say nothing and PyTorch's convention holds.
  */
 import * as core from '@tenon/core';
-import { type ScalarName, type Tensor, tensor, valueAndGrad } from '@tenon/core';
+import { type Backend, type ScalarName, type Tensor, tensor, valueAndGrad } from '@tenon/core';
 import { assertNone, assertSame, worstRelative } from '../compare.ts';
 import { GRADIENTS, type GradientSample, SCALAR_GRADIENTS } from '../samples/gradients.ts';
 import { uniforms } from '../samples/scalars.ts';
@@ -18,9 +19,30 @@ function weighted({ apply }: GradientSample, seed: number): (...x: Tensor[]) => 
   return (...x) => {
     const y = apply(...x);
     const next = uniforms(seed);
-    const weights = Float64Array.from({ length: y.size }, () => 0.5 + next());
-    return y.mul(tensor(weights, { shape: y.shape, dtype: 'f64' })).sum();
+    const weights = Float32Array.from({ length: y.size }, () => 0.5 + next());
+    return y.mul(tensor(weights, { shape: y.shape, dtype: y.dtype })).sum();
   };
+}
+/** A weighted sum of all first derivatives, to differentiate again. */
+function slopeOf(first: ReturnType<typeof gradientsOf>): (...x: Tensor[]) => Tensor {
+  return (...x) => {
+    const next = uniforms(13);
+    return first(...x)
+      .map((g) =>
+        g
+          .mul(0.5 + next())
+          .mul(g.add(1))
+          .sum(),
+      )
+      .reduce((a, b) => a.add(b));
+  };
+}
+function gradientsOf(
+  f: (...x: Tensor[]) => Tensor,
+  argument: readonly number[],
+): (...x: Tensor[]) => readonly Tensor[] {
+  const both = valueAndGrad(f, { argument });
+  return (...x) => both(...x).gradients;
 }
 
 type Arrays = readonly Float64Array<ArrayBuffer>[];
@@ -29,13 +51,11 @@ function draw(sample: GradientSample): Arrays {
   const next = uniforms(sample.name.length + 100 * sample.inputs.length);
   return sample.inputs.map(({ shape, low = -2, high = 2 }) => {
     const size = shape.reduce((n, m) => n * m, 1);
-    return Float64Array.from({ length: size }, () => low + (high - low) * next());
+    return Float64Array.from({ length: size }, () => Math.fround(low + (high - low) * next()));
   });
 }
-function tensorsOf(sample: GradientSample, arrays: Arrays): Tensor[] {
-  return arrays.map((values, i) =>
-    tensor(values, { shape: sample.inputs[i]!.shape, dtype: 'f64' }),
-  );
+function tensorsOf(sample: GradientSample, arrays: Arrays, dtype: 'f32' | 'f64' = 'f64'): Tensor[] {
+  return arrays.map((values, i) => tensor(values, { shape: sample.inputs[i]!.shape, dtype }));
 }
 
 /** ∂f/∂x by (f(x + h) - f(x - h)) / 2h for every element of every input. */
@@ -63,33 +83,53 @@ async function flat(tensors: readonly Tensor[]): Promise<number[]> {
   return arrays.flatMap((values) => [...values]);
 }
 
-/** Checks both orders of one sample. */
+/** Both orders of one sample against differences. */
 async function checkGradients(sample: GradientSample): Promise<void> {
   const arrays = draw(sample);
   const argument = sample.inputs.map((_, i) => i);
   const f = weighted(sample, 7);
-  const first = valueAndGrad(f, { argument });
+  const first = gradientsOf(f, argument);
   const inputs = tensorsOf(sample, arrays);
-  const got = await flat(first(...inputs).gradients);
+  const got = await flat(first(...inputs));
   const want = await differences(sample, arrays, f);
   assertNone(sample.name, worstRelative(got, want, BOUND, 'tensor', 1), 'relative');
   if (sample.firstOrderOnly !== undefined) return;
-  // A weighted sum of all first derivatives, differentiated again.
-  const slope = (...x: Tensor[]): Tensor => {
-    const next = uniforms(13);
-    return first(...x)
-      .gradients.map((g) =>
-        g
-          .mul(0.5 + next())
-          .mul(g.add(1))
-          .sum(),
-      )
-      .reduce((a, b) => a.add(b));
-  };
-  const second = await flat(valueAndGrad(slope, { argument })(...inputs).gradients);
+  const slope = slopeOf(first);
+  const second = await flat(gradientsOf(slope, argument)(...inputs));
   const wantSecond = await differences(sample, arrays, slope);
   const label = `${sample.name}, second order`;
   assertNone(label, worstRelative(second, wantSecond, 10 * BOUND, 'tensor', 1), 'relative');
+}
+
+/** Roundings of f32 on the way through two derivatives of a few ops, relative to the largest. */
+const F32_BOUND = 2 ** -18;
+
+/** Both orders of one sample in f32 against those of `reference` in f64. */
+async function compareGradients(
+  sample: GradientSample,
+  backend: Backend,
+  reference: Backend,
+): Promise<void> {
+  const arrays = draw(sample);
+  const argument = sample.inputs.map((_, i) => i);
+  const first = gradientsOf(weighted(sample, 7), argument);
+  const second = gradientsOf(slopeOf(first), argument);
+  const run = (place: Backend, dtype: 'f32' | 'f64'): (readonly Tensor[])[] => {
+    core.setDefaultBackend(place);
+    const inputs = tensorsOf(sample, arrays, dtype);
+    const isSecond = sample.firstOrderOnly === undefined;
+    return [first(...inputs), ...(isSecond ? [second(...inputs)] : [])];
+  };
+  try {
+    const want = await Promise.all(run(reference, 'f64').map(flat));
+    const got = await Promise.all(run(backend, 'f32').map(flat));
+    for (const [i, gradients] of got.entries()) {
+      const difference = worstRelative(gradients, want[i]!, F32_BOUND, 'tensor', 1);
+      assertNone(`${sample.name}, order ${i + 1}`, difference, 'relative');
+    }
+  } finally {
+    core.setDefaultBackend(backend);
+  }
 }
 
 async function gradientOf(f: (x: Tensor) => Tensor, x: readonly number[]): Promise<number[]> {
@@ -150,19 +190,21 @@ function conventions({ test }: SuiteContext): void {
   });
 }
 
+function register({ backend, reference, test }: SuiteContext, sample: GradientSample): void {
+  if (reference === null || reference === backend) {
+    test(sample.name, () => checkGradients(sample), { needs: ['f64'] });
+  } else test(sample.name, () => compareGradients(sample, backend, reference));
+}
+
 export const gradientSuite: Suite = {
   name: 'gradients',
   define(context) {
     for (const name of Object.keys(SCALAR_GRADIENTS) as ScalarName[]) {
       const rows = SCALAR_GRADIENTS[name];
       if (typeof rows === 'string') continue;
-      for (const sample of rows) {
-        context.test(sample.name, () => checkGradients(sample), { needs: ['f64'] });
-      }
+      for (const sample of rows) register(context, sample);
     }
-    for (const sample of GRADIENTS) {
-      context.test(sample.name, () => checkGradients(sample), { needs: ['f64'] });
-    }
+    for (const sample of GRADIENTS) register(context, sample);
     conventions(context);
   },
 };

@@ -1,7 +1,8 @@
 /** Matrix products: shapes, layouts, batches, specials; einsum against loops over its letters. */
 import { einsum, type Tensor, tensor } from '@tenon/core';
 import { expect } from 'vitest';
-import { assertSame, assertShape } from '../compare.ts';
+import { assertSame, assertShape, rounded } from '../compare.ts';
+import { Reads } from '../reads.ts';
 import { build, elementOf, matmulReference, type Reference } from '../reference.ts';
 import { operandsOf } from '../samples/layouts.ts';
 import type { Suite, SuiteContext } from '../suite.ts';
@@ -19,26 +20,31 @@ function filled(shape: readonly number[], seed: number): Reference {
 }
 
 /** Each error relative to Σ|a·b|, the scale at which the terms were rounded. */
-async function check(
+function check(
   { tolerances }: SuiteContext,
+  reads: Reads,
   what: string,
   y: Tensor,
   { value, scale }: { value: Reference; scale: number[] },
   inner: number,
-): Promise<void> {
+): void {
   assertShape(what, y.shape, value.shape);
-  const got = await y.data();
-  const bound = tolerances.matmul(inner) * epsilon(y.dtype === 'f64' ? 'f64' : 'f32');
-  got.forEach((x, i) => {
-    const error = Math.abs(x - value.data[i]!);
-    if (!(error <= bound * scale[i]!)) {
-      throw new Error(
-        `${what}: element ${i}: expected ${value.data[i]}, got ${x} (Σ|ab| ${scale[i]})`,
-      );
-    }
-  });
+  // Products of f16 are summed in f32 and rounded once.
+  const half = y.dtype === 'f16' ? 2 ** -11 : 0;
+  const bound = tolerances.matmul(inner) * epsilon(y.dtype === 'f64' ? 'f64' : 'f32') + half;
+  reads.add(y, (got) =>
+    got.forEach((x, i) => {
+      const error = Math.abs(x - value.data[i]!);
+      if (!(error <= bound * scale[i]!)) {
+        throw new Error(
+          `${what}: element ${i}: expected ${value.data[i]}, got ${x} (Σ|ab| ${scale[i]})`,
+        );
+      }
+    }),
+  );
 }
 
+const FLOATS = ['f32', 'f64', 'f16'] as const;
 /** Every kernel path: single rows and columns, odd sizes, sizes around tiles. */
 const SIZES: readonly (readonly [m: number, k: number, n: number])[] = [
   [1, 1, 1],
@@ -59,12 +65,19 @@ const SIZES: readonly (readonly [m: number, k: number, n: number])[] = [
 function products(context: SuiteContext): void {
   const { test, capabilities } = context;
   test('matmul of many sizes', async () => {
-    for (const dtype of (['f32', 'f64'] as const).filter((d) => capabilities.dtypes.includes(d))) {
+    const reads = new Reads();
+    for (const dtype of FLOATS.filter((d) => capabilities.dtypes.includes(d))) {
       for (const [m, k, n] of SIZES) {
-        const [a, b] = [filled([m, k], m + k), filled([k, n], k + n + 1)];
+        const [a, b] = [filled([m, k], m + k), filled([k, n], k + n + 1)].map(
+          ({ shape, data }): Reference => ({
+            shape,
+            data: dtype === 'f16' ? data.map((x) => rounded(x, dtype)) : data,
+          }),
+        ) as [Reference, Reference];
         const of = (x: Reference): Tensor => tensor([...x.data], { shape: x.shape, dtype });
-        await check(
+        check(
           context,
+          reads,
           `${dtype} ${m}×${k}×${n}`,
           of(a).matmul(of(b)),
           matmulReference(a, b),
@@ -72,17 +85,21 @@ function products(context: SuiteContext): void {
         );
       }
     }
+    await reads.settle();
   });
   test('matmul over every pair of layouts', async () => {
+    const reads = new Reads();
     const [a, b] = [filled([5, 6], 1), filled([6, 7], 2)];
     const want = matmulReference(a, b);
     for (const x of operandsOf(a, 'f32')) {
       for (const y of operandsOf(b, 'f32')) {
-        await check(context, `${x.name} · ${y.name}`, x.tensor.matmul(y.tensor), want, 6);
+        check(context, reads, `${x.name} · ${y.name}`, x.tensor.matmul(y.tensor), want, 6);
       }
     }
+    await reads.settle();
   });
   test('batches: equal, broadcast, many axes, strided', async () => {
+    const reads = new Reads();
     const shapes: readonly (readonly [number[], number[]])[] = [
       [
         [3, 4, 5],
@@ -125,10 +142,11 @@ function products(context: SuiteContext): void {
       for (const x of operandsOf(a, 'f32')) {
         for (const y of operandsOf(b, 'f32').slice(0, 3)) {
           const what = `[${left.join()}] ${x.name} · [${right.join()}] ${y.name}`;
-          await check(context, what, x.tensor.matmul(y.tensor), want, left.at(-1)!);
+          check(context, reads, what, x.tensor.matmul(y.tensor), want, left.at(-1)!);
         }
       }
     }
+    await reads.settle();
   });
   test('vectors count as a row on the left and a column on the right', async () => {
     const m = tensor([

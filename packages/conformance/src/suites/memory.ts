@@ -3,39 +3,21 @@
  * end and with almost none; what is dropped is freed; leaks, overwrites and stale reads are errors.
  */
 import * as core from '@tenon/core';
-import { DisposedError, GradientError, setDefaultBackend, type Tensor, tensor } from '@tenon/core';
+import { DisposedError, GradientError, type Tensor, tensor } from '@tenon/core';
 import { expect } from 'vitest';
-import { type BudgetedBackend, type BudgetedOptions, budgeted } from '../budgeted.ts';
 import { assertSame } from '../compare.ts';
 import type { Pause, Program } from '../samples/program.ts';
 import { PROGRAMS } from '../samples/programs.ts';
 import type { Suite, SuiteContext } from '../suite.ts';
-import { expectError, seeded, turn } from '../support.ts';
+import { expectError, seeded } from '../support.ts';
+import { turn } from '../turn.ts';
+import { onWatched as on } from '../watched.ts';
 
 const PAUSES: Readonly<Record<string, Pause>> = {
   'no pause': () => null,
   microtasks: () => Promise.resolve(),
   macrotasks: turn,
 };
-
-/** Runs fn with another default backend. */
-async function on<T>(
-  context: SuiteContext,
-  budget: number | 'collected',
-  fn: (backend: BudgetedBackend) => Promise<T>,
-  options: BudgetedOptions = {},
-): Promise<T> {
-  const backend = await budgeted(context.create, budget, options);
-  setDefaultBackend(backend);
-  try {
-    const result = await fn(backend);
-    backend.check();
-    return result;
-  } finally {
-    setDefaultBackend(context.backend);
-    backend.dispose();
-  }
-}
 
 /** Three of the largest tensors, a quarter of what a step makes, and plenty. */
 function budgets(largest: number, perStep: number): Readonly<Record<string, number>> {
@@ -153,7 +135,10 @@ function ownership(context: SuiteContext): void {
         const made = Array.from({ length: 20 }, () => tensor(source));
         const want = source.slice();
         source.fill(0);
-        for (const x of made) assertSame('elements', await x.data(), want);
+        for (const x of made) {
+          assertSame('elements', await x.data(), want);
+          x.mul(2).dispose();
+        }
         expect(core.memory().spilledBytes).toBe(0);
         expect(core.memory().restoredBytes).toBeGreaterThan(0);
       });
@@ -246,7 +231,7 @@ function disposal(context: SuiteContext): void {
     const text =
       'this tensor was disposed (by dispose(), using, or the end of its scope()): ' +
       'read it before that, or return it from the scope';
-    await expectError(() => leaked.data(), DisposedError, text);
+    await expectError(() => leaked.data(), DisposedError, `data: ${text}`);
     await expectError(() => leaked.mul(2), DisposedError, text);
     assertSame('returned', await kept[0].data(), [4, 7]);
     expect(await kept[1].sum.item()).toBe(9);
@@ -289,56 +274,6 @@ function disposal(context: SuiteContext): void {
   });
 }
 
-function withoutSyncReads(context: SuiteContext): void {
-  context.test(
-    'where nothing can be copied out, a turn that makes too much is an error',
-    async () => {
-      await on(
-        context,
-        4000,
-        async (backend) => {
-          const x = tensor(seeded(100, 1));
-          const loop = (): void => {
-            for (let i = 0; i < 100; i++) x.mul(i);
-          };
-          await expectError(
-            loop,
-            core.OutOfMemoryError,
-            `${backend.name}: 4000 bytes of tensors are live, over the budget of 4000. ` +
-              'JavaScript cannot reclaim them before this turn ends: await something in the loop ' +
-              '(await loss.item(), await tick()), use scope(), or compile().',
-          );
-          assertSame('still readable', await x.data(), seeded(100, 1));
-        },
-        { syncRead: false },
-      );
-    },
-  );
-  context.test('without synchronous reads each of them says what to do instead', async () => {
-    await on(
-      context,
-      'collected',
-      async (backend) => {
-        const x = tensor([1, -2]);
-        const { name } = backend;
-        const text = (op: string, call: string): string =>
-          `${op}: ${name} cannot read at once (use await x.${call}())`;
-        await expectError(() => x.dataSync(), core.BackendError, text('dataSync', 'data'));
-        await expectError(() => x.sum().itemSync(), core.BackendError, text('dataSync', 'data'));
-        await expectError(() => x.toArraySync(), core.BackendError, text('dataSync', 'data'));
-        await expectError(
-          () => x.at(x.greater(0)),
-          core.ValueError,
-          `at: how many elements a mask selects must be read, which ${name} cannot do at once: ` +
-            'use await x.maskSelect(mask), or where()',
-        );
-        expect(String(x)).toBe(`Tensor(f32 [2] on ${name}; print await x.toArray())`);
-      },
-      { syncRead: false },
-    );
-  });
-}
-
 export const memorySuite: Suite = {
   name: 'memory',
   define(context) {
@@ -346,6 +281,5 @@ export const memorySuite: Suite = {
     ownership(context);
     limits(context);
     disposal(context);
-    withoutSyncReads(context);
   },
 };

@@ -4,6 +4,8 @@
  * pooling windows may not. An override that no sample reaches fails, so that none goes unchecked.
  */
 import {
+  adamUpdate,
+  arange,
   avgPool1d,
   avgPool2d,
   avgPool3d,
@@ -32,6 +34,7 @@ import {
   softmax,
   type Tensor,
   tensor,
+  type Variable,
   variable,
   vjp,
 } from '@tenon/core';
@@ -244,6 +247,77 @@ const OTHERS: readonly Sample[] = [
     ],
     fn: two((q, k) => scaledDotProductAttention(q, k, k.neg(), { causal: true })),
   },
+  {
+    name: 'attention, many keys of other sizes, an additive mask',
+    shapes: [
+      [2, 70, 12],
+      [2, 90, 12],
+      [2, 90, 5],
+      [70, 90],
+    ],
+    fn: (...xs) => {
+      const [q, k, v, mask] = xs as [Tensor, Tensor, Tensor, Tensor];
+      return scaledDotProductAttention(q, k, v, { mask });
+    },
+  },
+  {
+    // Beyond what a backend may still do by products of matrices.
+    name: 'attention, long',
+    shapes: [
+      [1, 2, 1500, 4],
+      [1, 2, 1500, 4],
+    ],
+    fn: two((q, k) => scaledDotProductAttention(q, k, k.neg(), { causal: true })),
+  },
+  {
+    name: 'attention, a bool mask and causal, of views',
+    shapes: [
+      [33, 2, 8],
+      [33, 2, 8],
+    ],
+    fn: two((q, k) => {
+      const keys = k.transpose(0, 1);
+      const mask = arange(33, { backend: q.backend }).less(30).expand([33, 33]);
+      return scaledDotProductAttention(q.transpose(0, 1), keys, keys, { mask, causal: true });
+    }),
+  },
+];
+
+/** Composites that write variables: what those hold after three updates. */
+interface UpdateSample {
+  readonly name: string;
+  readonly run: () => readonly Tensor[];
+}
+function adamSample(name: string, amsgrad: boolean, decayed: boolean): UpdateSample {
+  const run = (): readonly Tensor[] => {
+    const list = [[5, 7], [3], [130], [2, 3, 4], [1], [16, 16]].map((shape, i) => {
+      const size = shape.reduce((n, m) => n * m, 1);
+      const of = (seed: number, low = -1): Variable =>
+        variable(seeded(size, seed + 10 * i, low, 1), { shape });
+      return {
+        parameter: of(1),
+        gradient: tensor(seeded(size, 2 + 10 * i), { shape }),
+        first: of(3),
+        second: of(4, 0),
+        largest: amsgrad ? of(5, 0) : null,
+        stepSize: tensor(0.01),
+        root: tensor(0.5),
+        decay: decayed ? tensor(0.02) : null,
+      };
+    });
+    const settings = { betas: [0.9, 0.99], eps: 1e-6, weightDecay: decayed ? 0 : 0.1 } as const;
+    const [{ stepSize, root, decay }] = list as [(typeof list)[0]];
+    const shared = list.map((each) => ({ ...each, stepSize, root, decay }));
+    for (let step = 0; step < 3; step++) adamUpdate(shared, settings);
+    return list.flatMap(({ parameter, first, second, largest }) =>
+      largest === null ? [parameter, first, second] : [parameter, first, second, largest],
+    );
+  };
+  return { name, run };
+}
+const UPDATES: readonly UpdateSample[] = [
+  adamSample('Adam for several parameters', false, false),
+  adamSample('Adam with decoupled decay and the largest moment', true, true),
 ];
 
 /** Sums in another order, relative to the largest magnitude of the tensor, in epsilons. */
@@ -261,6 +335,7 @@ function pairOf(backend: Backend): Pair {
   for (const [name, override] of Object.entries(backend.overrides ?? {})) {
     overrides[name] = {
       epilogue: override.epilogue,
+      ...(override.isInPlace === undefined ? {} : { isInPlace: override.isInPlace }),
       supports: (inputs, attrs) => override.supports(inputs, attrs),
       prepare: (spec) => override.prepare(spec),
       words: (inputs, attrs) => {
@@ -290,16 +365,35 @@ function results(sample: Sample, backend: Backend, dtype: Float, nan: boolean): 
 }
 
 async function compare(sample: Sample, pair: Pair, dtype: Float, nan = false): Promise<void> {
+  const run = (backend: Backend): Tensor[] => results(sample, backend, dtype, nan);
+  const names = ['the result', ...sample.shapes.map((_, i) => `the gradient of input ${i}`)];
+  await compareRuns(pair, names, run, TOLERANCE * epsilon(dtype));
+}
+
+async function compareUpdates({ run }: UpdateSample, pair: Pair): Promise<void> {
+  const on = (backend: Backend): readonly Tensor[] => {
+    setDefaultBackend(backend);
+    return run();
+  };
+  await compareRuns(pair, [], on, TOLERANCE * epsilon('f32'));
+}
+
+async function compareRuns(
+  pair: Pair,
+  names: readonly string[],
+  run: (backend: Backend) => readonly Tensor[],
+  bound: number,
+): Promise<void> {
   try {
-    const got = results(sample, pair.fused, dtype, nan);
-    const want = results(sample, pair.plain, dtype, nan);
+    const [got, want] = [run(pair.fused), run(pair.plain)];
+    const elements = (list: readonly Tensor[]) => Promise.all(list.map((x) => x.data()));
+    const [left, right] = await Promise.all([elements(got), elements(want)]);
     for (const [i, expected] of want.entries()) {
-      const what = i === 0 ? 'the result' : `the gradient of input ${i - 1}`;
+      const what = names[i] ?? `variable ${i}`;
       const found = got[i] as Tensor;
       assertShape(what, found.shape, expected.shape);
-      const bound = TOLERANCE * epsilon(dtype);
-      const [a, b] = [await found.data(), await expected.data()];
-      assertNone(what, worstRelative(a, b, bound, 'tensor'), 'of the largest element');
+      const difference = worstRelative(left[i]!, right[i]!, bound, 'tensor');
+      assertNone(what, difference, 'of the largest element');
     }
   } finally {
     setDefaultBackend(null);
@@ -330,6 +424,12 @@ function define({ backend, test }: SuiteContext): void {
     test(
       `${sample.name}, with NaN`,
       restore(() => compare(sample, pair, 'f32', true)),
+    );
+  }
+  for (const sample of UPDATES) {
+    test(
+      sample.name,
+      restore(() => compareUpdates(sample, pair)),
     );
   }
   test('every override is reached by a sample', () => {

@@ -9,16 +9,15 @@ import {
   DTypeError,
   GradientError,
   ShapeError,
-  setDefaultBackend,
   type Tensor,
   tensor,
   ValueError,
 } from '@tenon/core';
 import { expect } from 'vitest';
-import { budgeted } from '../budgeted.ts';
 import { assertSame, assertShape } from '../compare.ts';
 import type { Suite, SuiteContext } from '../suite.ts';
 import { expectError, seeded } from '../support.ts';
+import { onWatched } from '../watched.ts';
 
 const u32 = (values: number[]): Tensor => tensor(Uint32Array.from(values));
 const i32 = (values: number[]): Tensor => tensor(Int32Array.from(values));
@@ -150,9 +149,7 @@ function plans({ test }: SuiteContext): void {
 
 /** The most bytes that are alive during backward, beyond those before it. */
 async function peakOfBackward(context: SuiteContext, steps: number): Promise<number> {
-  const backend = await budgeted(context.create, 'collected');
-  setDefaultBackend(backend);
-  try {
+  return onWatched(context, 'collected', async (backend) => {
     const w = core.parameter(seeded(1024, 1, -0.1, 0.1), { shape: [32, 32] });
     const loss = core.library(() => {
       let h: Tensor = tensor(seeded(32, 2), { shape: [1, 32] });
@@ -162,10 +159,7 @@ async function peakOfBackward(context: SuiteContext, steps: number): Promise<num
     const before = backend.arena().liveBytes;
     loss.backward();
     return backend.arena().peakBytes - before;
-  } finally {
-    setDefaultBackend(context.backend);
-    backend.dispose();
-  }
+  });
 }
 
 function ownership(context: SuiteContext): void {

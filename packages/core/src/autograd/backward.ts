@@ -43,7 +43,6 @@ function flow(roots: readonly Root[], options: PropagateOptions): Map<GradNode, 
   const wanted = new Set(order);
   const { finished, retainGraph } = options;
   const parameters = order.flatMap(({ leaf }) => (leaf === null ? [] : [leaf]));
-  if (finished !== undefined) recycleFinished(parameters);
   const pending = new Map<GradNode, Pending>();
   const result = new Map<GradNode, Pending>();
   for (const { tensor, cotangent } of roots) {
@@ -51,6 +50,8 @@ function flow(roots: readonly Root[], options: PropagateOptions): Map<GradNode, 
       addTo(pending, tensor.node, tensor.nodeOutput, cotangent);
     }
   }
+  // After the roots are pending: what a graph before made may be the gradient of this one.
+  if (finished !== undefined) recycleFinished(parameters);
   for (const node of order) {
     const cotangents = pending.get(node);
     pending.delete(node);

@@ -1,7 +1,7 @@
 /**
- * Adam's update, one launch for a whole parameter, or for several where the backend has a kernel for
- * that. PyTorch's formulas. Scalars that change from step to step come in as 0-d tensors, so that
- * one plan serves every step.
+ * Adam's update, one launch for a whole parameter, or for several where the backend has a kernel
+ * for that. PyTorch's formulas. Scalars that change from step to step come in as 0-d tensors, so
+ * that one plan serves every step.
  */
 import type { TensorType } from '../backend.ts';
 import { assignAll, defineComposite, isExclusive } from '../composite.ts';
@@ -105,8 +105,9 @@ export function adamStep(inputs: AdamInputs, settings: AdamSettings): AdamResult
   };
 }
 /**
- * adamStep for several parameters that share the step's scalars, and assigns: in place where nothing
- * else sees the old values. A backend that has a kernel for it updates several in one launch.
+ * adamStep for several parameters that share the step's scalars, and assigns: in place where
+ * nothing else sees the old values. A backend that has a kernel for it updates several in one
+ * launch.
  */
 export function adamUpdate(list: readonly AdamVariables[], settings: AdamSettings): void {
   for (const group of adamGroups(list)) {

@@ -57,6 +57,11 @@ export class Storage {
     this.dtype = type === null ? null : type.dtype;
   }
 
+  /** The contents went with their device. */
+  get isLost(): boolean {
+    return this.buffer?.isLost === true && !this.isClean;
+  }
+
   /** The resident buffer, brought back if it was spilled. @throws DisposedError if freed. */
   use(): Buffer {
     if (this.isFreed) throw this.freedError();

@@ -19,6 +19,14 @@ const MOST_PRESSURE = 64;
 /** Smaller storages are known to V8 by their own records. */
 const LEAST_PRESSURE = 4096;
 
+/** Bytes of one ArrayBuffer, never touched, that make V8 collect at once: over its hard limit. */
+const PROD_BYTES: number = 2 ** 31;
+/** Share of the budget that is made between two such calls. */
+const PROD_SHARE = 1 / 8;
+
+/** So many references to storages with a host copy may be out of date. */
+const LEAST_REFERENCES = 1024;
+
 export interface Reclaimer extends Evictor {
   /** The buffer of a storage that the collector has found. */
   reclaim(buffer: Buffer): void;
@@ -34,6 +42,10 @@ export class Reclaiming implements Residency {
   readonly #registry: FinalizationRegistry<Buffer>;
   /** Storages with a host copy, the oldest first. */
   readonly #clean = new Set<WeakRef<Storage>>();
+  /** References to storages that are gone are dropped at this size. */
+  #most = LEAST_REFERENCES;
+  /** Bytes made since the collector was last called. */
+  #made = 0;
 
   constructor(set: Reclaimer, limit: number) {
     this.#set = set;
@@ -49,8 +61,20 @@ export class Reclaiming implements Residency {
 
   entered(storage: Storage): void {
     this.#registry.register(storage, storage.buffer as Buffer, storage);
+    this.#made += storage.byteLength;
+    if (this.isTight && this.#made > PROD_SHARE * this.#limit) this.#collect();
     if (storage.byteLength < LEAST_PRESSURE || storage.pressure !== null) return;
     storage.pressure = new ArrayBuffer(Math.ceil(storage.byteLength * this.#pressure));
+  }
+
+  /** On a busy machine pressure alone comes too late: V8 marks in its own time. */
+  #collect(): void {
+    this.#made = 0;
+    try {
+      new ArrayBuffer(PROD_BYTES);
+    } catch {
+      // Refused, but V8 has looked for room before it said so.
+    }
   }
 
   touched(): void {}
@@ -65,6 +89,7 @@ export class Reclaiming implements Residency {
   /** Remembers that this storage can be restored from the host. */
   cleaned(storage: Storage): void {
     this.#clean.add(new WeakRef(storage));
+    if (this.#clean.size > this.#most) this.#sweep();
   }
 
   makeRoom(byteLength: number): void {
@@ -83,5 +108,17 @@ export class Reclaiming implements Residency {
       return true;
     }
     return false;
+  }
+
+  /** One reference for each storage that could still leave. */
+  #sweep(): void {
+    const seen = new Set<Storage>();
+    for (const reference of this.#clean) {
+      const storage = reference.deref();
+      const isUseful = storage !== undefined && storage.buffer !== null && storage.isClean;
+      if (isUseful && !seen.has(storage)) seen.add(storage);
+      else this.#clean.delete(reference);
+    }
+    this.#most = Math.max(LEAST_REFERENCES, 2 * this.#clean.size);
   }
 }

@@ -187,6 +187,7 @@ export class WorkingSet {
   }
 
   #outOfMemory({ shape, dtype, byteLength }: Storage, limit: string): OutOfMemoryError {
+    const { name, capabilities } = this.#backend;
     const what =
       shape === null
         ? 'the scratch of an operation,'
@@ -195,10 +196,11 @@ export class WorkingSet {
       this.reclaiming === null
         ? `${this.residentBytes} bytes that the running operation uses`
         : `${this.residentBytes} bytes of tensors`;
-    const advice = this.#residency === null ? '' : `; ${this.#residency.advice}`;
+    // What exceeds a limit by itself fits no better when others have gone.
+    const isHopeless = byteLength > Math.min(this.#limit, capabilities.maxBufferBytes);
+    const advice = this.#residency === null || isHopeless ? '' : `; ${this.#residency.advice}`;
     return new OutOfMemoryError(
-      `${this.#backend.name}: no room for ${what} ${byteLength} bytes, beside ${live}${advice}. ` +
-        limit,
+      `${name}: no room for ${what} ${byteLength} bytes, beside ${live}${advice}. ${limit}`,
     );
   }
 

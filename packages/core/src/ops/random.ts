@@ -7,7 +7,7 @@ import { runtimeFor } from '../backends.ts';
 import { bind } from '../bind.ts';
 import { defineComposite } from '../composite.ts';
 import { DTypeError, ValueError } from '../errors.ts';
-import { library } from '../memory/ownership.ts';
+import { expose, library } from '../memory/ownership.ts';
 import { randomBits as randomBitsPrimitive } from '../primitives/binary.ts';
 import type { Runtime } from '../runtime.ts';
 import { noGrad } from '../scope.ts';
@@ -44,6 +44,8 @@ import { detach } from './state.ts';
 export class Generator {
   #seed: number;
   readonly #states = new Map<Runtime, Variable>();
+  /** Keys given, to go on from where a lost device took its state along. */
+  readonly #calls = new Map<Runtime, number>();
 
   /** @param seed a whole number in [0, 2^53] */
   constructor(seed = 0) {
@@ -56,11 +58,14 @@ export class Generator {
   reset(seed: number): void {
     this.#seed = checkSeed(seed);
     this.#states.clear();
+    this.#calls.clear();
   }
   /** A fresh key, u32 [2]; the next call gives another. */
   nextKey(backend?: Backend): Tensor {
-    const state = this.#state(runtimeFor(backend));
+    const runtime = runtimeFor(backend);
+    const state = this.#state(runtime);
     const key = detach(state);
+    this.#calls.set(runtime, (this.#calls.get(runtime) ?? 0) + 1);
     noGrad(() =>
       library(() => state.assign(add(state, arange(2, { dtype: 'u32', backend: state.backend })))),
     );
@@ -68,20 +73,29 @@ export class Generator {
   }
   /** The state on every backend that has drawn from here, for `restore`. */
   save(): ReadonlyMap<Runtime, Tensor> {
-    return new Map([...this.#states].map(([runtime, state]) => [runtime, detach(state)]));
+    return new Map(
+      [...this.#states].map(([runtime, state]) => {
+        const value = detach(state);
+        // Held outside of any frame and graph: only the collector may decide about it.
+        expose(value);
+        return [runtime, value];
+      }),
+    );
   }
   /** Goes back to a saved state. */
   restore(saved: ReadonlyMap<Runtime, Tensor>): void {
     for (const runtime of this.#states.keys()) {
-      if (!saved.has(runtime)) this.#states.delete(runtime);
+      if (saved.has(runtime)) continue;
+      this.#states.delete(runtime);
+      this.#calls.delete(runtime);
     }
     for (const [runtime, value] of saved) this.#state(runtime).assign(value);
   }
 
   #state(runtime: Runtime): Variable {
     let state = this.#states.get(runtime);
-    if (state === undefined) {
-      const words = Uint32Array.from(callKey(this.#seed, 0));
+    if (state === undefined || (state.source.kind === 'storage' && state.source.isLost)) {
+      const words = Uint32Array.from(callKey(this.#seed, this.#calls.get(runtime) ?? 0));
       state = library(() => variable(tensor(words, { backend: runtime.backend })));
       this.#states.set(runtime, state);
     }

@@ -77,8 +77,8 @@ export interface Callback {
   onStart?(context: FitContext): void | Promise<void>;
   onEpochStart?(context: FitContext): void | Promise<void>;
   /**
-   * After each step; on a backend that cannot read at once one step later, when the loss has come. So
-   * a schedule belongs into the optimizer's `step`, not here.
+   * After each step; on a backend that cannot read at once one step later, when the loss has come.
+   * So a schedule belongs into the optimizer's `step`, not here.
    */
   onBatchEnd?(context: FitContext): void | Promise<void>;
   /** The epoch's record is the last of `context.records`. */

@@ -1,7 +1,8 @@
-// Packs @tenon/core and @tenon/cpu-wasm, installs the tarballs in projects of their own, and runs
-// a product and a few training steps there: in each line of Node, and in Chromium with each bundler
-// and with none, isolated or not, and under a strict content security policy.
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+// Packs @tenon/core, @tenon/cpu-wasm and @tenon/webgpu, installs the tarballs in a project, and
+// runs a product and a few training steps there on both: in each line of Node, and in Chromium with
+// each bundler and with none, isolated or not, and under a strict content security policy.
+import './software-vulkan.ts';
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Browser, chromium as playwright } from 'playwright';
@@ -26,6 +27,12 @@ const THREADED: Expectation = {
   isThreaded: true,
   variant: /^(simd|relaxed)-threads$/,
   note: /^threads: 2, the calling one included$/,
+};
+
+const GPU: Expectation = {
+  isThreaded: false,
+  variant: /^(register|workgroup|subgroup)$/,
+  note: /^adapter: /,
 };
 
 let failures = 0;
@@ -66,6 +73,38 @@ function checkNodes(project: string, work: string): void {
   }
 }
 
+/** Runs the program on webgpu; without Dawn it has to say what to install. */
+function checkGpuInNode(project: string, work: string): void {
+  const code = `import { run as runOnGpu } from './program-webgpu-node.js';
+     console.log(JSON.stringify(await runOnGpu({})));`;
+  const nodes = findNodes(work);
+  for (const [major, node] of nodes) {
+    let said = 'nothing';
+    try {
+      run(node, ['--input-type=module', '-e', code], project);
+    } catch (error) {
+      said = String(error);
+    }
+    checks++;
+    const isGood = said.includes('BackendError') && said.includes('npm install webgpu');
+    if (!isGood) failures++;
+    console.log(`${isGood ? 'ok  ' : 'FAIL'} Node ${major}, webgpu without its peer`);
+    if (!isGood) console.log(`     expected 'npm install webgpu', got ${said}`);
+  }
+  // A link and no installation: the package has 132 MB.
+  const dawn = realpathSync(join(ROOT, 'packages/webgpu/node_modules/webgpu'));
+  symlinkSync(dawn, join(project, 'node_modules/webgpu'), 'junction');
+  for (const [major, node] of nodes) {
+    let result: Result | { error: string };
+    try {
+      result = JSON.parse(run(node, ['--input-type=module', '-e', code], project)) as Result;
+    } catch (error) {
+      result = { error: String(error) };
+    }
+    report(`Node ${major}, webgpu`, result, GPU);
+  }
+}
+
 async function openPage(browser: Browser, url: string): Promise<Result | { error: string }> {
   const page = await browser.newPage();
   const messages: string[] = [];
@@ -81,6 +120,9 @@ async function openPage(browser: Browser, url: string): Promise<Result | { error
     await page.close();
   }
 }
+
+const gpuAddress = (site: string, name: string): string =>
+  `${site}/${folderOf(name)}/index.html?backend=webgpu`;
 
 const address = (site: string, name: string, options: object): string =>
   `${site}/${folderOf(name)}/index.html?options=${encodeURIComponent(JSON.stringify(options))}`;
@@ -104,9 +146,11 @@ async function checkPages(browser: Browser, project: string, out: string): Promi
       const whyNot = single(/^threads: off, the page is not cross-origin isolated/);
       report(`${name}, not isolated`, await open(plain.url, two), whyNot);
       report(`${name}, URLs`, await open(isolated.url, { ...two, ...URLS }), THREADED);
+      report(`${name}, webgpu`, await openPage(browser, gpuAddress(plain.url, name)), GPU);
       // An import map is an inline script, which this policy forbids.
       if (name === 'import map') continue;
       report(`${name}, strict, URLs`, await open(strict.url, { ...two, ...URLS }), THREADED);
+      report(`${name}, strict, webgpu`, await openPage(browser, gpuAddress(strict.url, name)), GPU);
       const blocked = single(/^threads: off; .*worker-src/);
       report(`${name}, strict, no URLs`, await open(strict.url, two), blocked);
     }
@@ -128,6 +172,7 @@ async function checkViteDev(browser: Browser, project: string): Promise<void> {
     const options = encodeURIComponent(JSON.stringify({ threads: 2 }));
     const result = await openPage(browser, `${site}?options=${options}`);
     report('vite dev, isolated', result, THREADED);
+    report('vite dev, webgpu', await openPage(browser, `${site}?backend=webgpu`), GPU);
   } finally {
     await server.close();
   }
@@ -135,14 +180,15 @@ async function checkViteDev(browser: Browser, project: string): Promise<void> {
 
 const work = mkdtempSync(join(tmpdir(), 'tenon-consumers-'));
 try {
-  const folders = ['packages/core', 'packages/cpu-wasm'].map((folder) => join(ROOT, folder));
+  const folders = ['core', 'cpu-wasm', 'webgpu'].map((name) => join(ROOT, 'packages', name));
   const tarballs = pack(folders, join(work, 'tarballs'));
   const project = join(work, 'project');
   installTarballs(project, tarballs);
-  copyFileSync(join(ROOT, 'tooling/consumers/program.js'), join(project, 'program.js'));
   writeSources(project);
   checkNodes(project, work);
+  checkGpuInNode(project, work);
   const args = ['--no-sandbox', '--disable-quic', '--disable-background-networking'];
+  args.push('--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader');
   const browser = await playwright.launch({
     args,
     ...(chromium === undefined ? {} : { executablePath: chromium }),

@@ -65,6 +65,22 @@ test('an optional peer may be declared, not imported', () => {
   expect(checkDependencies(root, [optional])).toHaveLength(1);
 });
 
+test('a peer from npm that is optional may be loaded, not imported', () => {
+  const manifest = {
+    peerDependencies: { webgpu: '>=0.3.0', canvas: '1' },
+    peerDependenciesMeta: { webgpu: { optional: true } },
+    devDependencies: { webgpu: '0.6.2' },
+  };
+  const files = {
+    'src/a.ts': "import 'webgpu';\nimport 'canvas';\nawait import('webgpu');",
+    'src/b.ts': "import type { G } from 'webgpu';",
+    'src/a.test.ts': "import 'webgpu';",
+  };
+  expect(check(files, manifest)).toEqual([
+    "packages/nn/src/a.ts:1: 'webgpu' is an optional peer of @tenon/nn; load it by import()",
+  ]);
+});
+
 test('the wrong direction fails, in sources, types and test-only packages', () => {
   const problems = check({
     'src/a.ts': "import '@tenon/data';\nimport type { B } from '@tenon/cpu-js';",

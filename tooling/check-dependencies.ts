@@ -21,9 +21,10 @@ export interface PackageRule {
 const CORE = '@tenon/core';
 const CPU_JS = '@tenon/cpu-js';
 const CPU_WASM = '@tenon/cpu-wasm';
+const WEBGPU = '@tenon/webgpu';
 const CONFORMANCE = '@tenon/conformance';
 const LIBRARIES = [CORE, CPU_JS, '@tenon/nn', '@tenon/data'];
-const ALL = [...LIBRARIES, CPU_WASM, 'tenon'];
+const ALL = [...LIBRARIES, CPU_WASM, WEBGPU, 'tenon'];
 
 /** The direction of dependencies. A new package adds its row here. */
 export const RULES: PackageRule[] = [
@@ -35,6 +36,12 @@ export const RULES: PackageRule[] = [
     inTests: [CONFORMANCE, CPU_JS],
     node: 'never',
   },
+  {
+    folder: 'packages/webgpu',
+    imports: [CORE],
+    inTests: [CONFORMANCE, CPU_JS, '@tenon/nn', '@tenon/data'],
+    node: 'never',
+  },
   { folder: 'packages/conformance', imports: [CORE], inTests: [], node: 'dynamic' },
   { folder: 'packages/nn', imports: [CORE], inTests: [CPU_JS], node: 'never' },
   { folder: 'packages/data', imports: [CORE], inTests: [CPU_JS], node: 'dynamic' },
@@ -42,7 +49,7 @@ export const RULES: PackageRule[] = [
     folder: 'packages/tenon',
     imports: LIBRARIES,
     inTests: [],
-    optional: [CPU_WASM],
+    optional: [CPU_WASM, WEBGPU],
     node: 'never',
   },
   { folder: 'apps/cli', imports: ALL, inTests: [], node: 'static' },
@@ -58,6 +65,7 @@ interface Manifest {
   name: string;
   dependencies?: Record<string, string>;
   peerDependencies?: Record<string, string>;
+  peerDependenciesMeta?: Record<string, { optional?: boolean }>;
   optionalDependencies?: Record<string, string>;
   devDependencies?: Record<string, string>;
 }
@@ -150,6 +158,10 @@ function bareProblem(
   if (tools !== null) {
     if (tools.has(name)) return undefined;
     Object.assign(declared, manifest.devDependencies);
+  }
+  const isOptional = manifest.peerDependenciesMeta?.[name]?.optional === true;
+  if (isOptional && !isType && !isDynamic && tools === null) {
+    return `'${name}' is an optional peer of ${manifest.name}; load it by import()`;
   }
   if (name in declared) return undefined;
   return `'${name}' is not a dependency of ${manifest.name}`;

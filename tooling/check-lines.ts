@@ -1,4 +1,5 @@
-// Keeps files and lines short: over 600 lines or 100 columns fails, over 400 lines warns.
+// Keeps files and lines short: over 600 lines or 100 columns fails, over 400 lines warns. What
+// stands in an inline snapshot is as wide as what made it.
 // Generated files, golden data and AssemblyScript are excepted (see source-files.ts).
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -24,7 +25,13 @@ export function checkText(path: string, text: string): Findings {
   } else if (lines.length > WARN_LINES) {
     findings.warnings.push(`${path}: ${lines.length} lines, over ${WARN_LINES}`);
   }
+  let isSnapshot = false;
   for (const [index, line] of lines.entries()) {
+    if (/InlineSnapshot\(($|`)/.test(line)) isSnapshot = true;
+    const isOver = /`[,)]*;?$/.test(line) && !/InlineSnapshot\(`$/.test(line);
+    const isInside = isSnapshot;
+    if (isSnapshot && isOver) isSnapshot = false;
+    if (isInside) continue;
     const columns = [...line].length;
     if (columns <= MAX_COLUMNS) continue;
     findings.errors.push(

@@ -21,12 +21,19 @@ function run(subject: string, command: string, args: string[], cwd: string): str
   return output;
 }
 
-/** Packs the package in `folder` and checks the tarball; returns its unpacked folder and name. */
-function checkPackage(folder: string, work: string): { name: string; unpacked: string } {
+interface Packed {
+  readonly name: string;
+  readonly unpacked: string;
+  /** What programs may import: `@tenon/webgpu`, `@tenon/webgpu/node`. */
+  readonly specifiers: readonly string[];
+}
+
+/** Packs the package in `folder` and checks the tarball. */
+function checkPackage(folder: string, work: string): Packed {
   const out = mkdtempSync(join(work, 'package-'));
   run(folder, 'pnpm', ['pack', '--pack-destination', out], join(ROOT, folder));
   const [file] = readdirSync(out);
-  if (file === undefined) return { name: folder, unpacked: out };
+  if (file === undefined) return { name: folder, unpacked: out, specifiers: [] };
   run(folder, 'tar', ['-xzf', file], out);
   const unpacked = join(out, 'package');
   const manifest = JSON.parse(
@@ -36,16 +43,24 @@ function checkPackage(folder: string, work: string): { name: string; unpacked: s
   const paths = new Set(files.map((path) => path.replaceAll('\\', '/')));
   problems.push(...manifestProblems(manifest, paths).map((problem) => `${folder}: ${problem}`));
   run(folder, 'publint', [join(out, file), '--strict'], ROOT);
-  if (manifest.exports?.['.'] !== undefined) {
+  const entries = typedEntries(manifest);
+  if (entries.length > 0) {
     // Only what is imported with types: a package may also export files for URLs.
-    const options = ['--profile', 'esm-only', '--entrypoints', '.'];
+    const options = ['--profile', 'esm-only', '--entrypoints', ...entries];
     run(folder, 'attw', [join(out, file), ...options], ROOT);
   }
-  return { name: manifest.name, unpacked };
+  const specifiers = entries.map((entry) => manifest.name + entry.slice(1));
+  return { name: manifest.name, unpacked, specifiers };
+}
+
+function typedEntries({ exports = {} }: PackedManifest): string[] {
+  return Object.entries(exports).flatMap(([name, entry]) =>
+    typeof entry === 'object' && 'types' in entry ? [name] : [],
+  );
 }
 
 /** Imports and requires each library, with only the packed packages in reach. */
-function checkImports(packages: { name: string; unpacked: string }[], work: string): void {
+function checkImports(packages: readonly Packed[], work: string): void {
   const consumer = join(work, 'consumer');
   for (const { name, unpacked } of packages) {
     const target = join(consumer, 'node_modules', name);
@@ -54,7 +69,7 @@ function checkImports(packages: { name: string; unpacked: string }[], work: stri
   }
   // the suite needs vitest, its peer, and the command is no library
   const libraries = packages.filter(({ name }) => !/\/(conformance|cli)$/.test(name));
-  for (const { name } of libraries) {
+  for (const name of libraries.flatMap(({ specifiers }) => specifiers)) {
     const code = `require('${name}'); import('${name}').catch((e) => { throw e; });`;
     run(name, process.execPath, ['-e', code], consumer);
   }

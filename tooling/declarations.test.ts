@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { withJsExtensions } from './declarations.ts';
+import { entriesOf, withJsExtensions } from './declarations.ts';
 
 test('relative imports of declarations end in .js', () => {
   expect(withJsExtensions(`import type { A } from './a.ts';`)).toBe(
@@ -12,6 +12,16 @@ test('relative imports of declarations end in .js', () => {
     `type Ops = typeof import('./ops.js');`,
   );
   expect(withJsExtensions(`import './install.ts';`)).toBe(`import './install.js';`);
+});
+
+test('entries are the sources that exports name', () => {
+  const exports = {
+    '.': { '@tenon/source': './src/index.ts', default: './dist/index.js' },
+    './node': { '@tenon/source': './src/node.ts', default: './dist/node.js' },
+    './worker.js': { '@tenon/source': './src/generated/worker.js', default: './dist/worker.js' },
+    './package.json': './package.json',
+  };
+  expect(entriesOf(exports)).toEqual(['./src/index.ts', './src/node.ts']);
 });
 
 test('packages and other text stay as they are', () => {

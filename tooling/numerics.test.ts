@@ -30,6 +30,7 @@ describe('errors on a smaller sample', () => {
     expect(named.length).toBeGreaterThanOrEqual(2);
     for (const [i, { title }] of named.entries()) {
       for (const { primitive, dtype, declared, found } of lists[i] ?? []) {
+        if (found === null) continue;
         const bound = dtype === 'f64' && declared > 0 ? declared + 1 : declared;
         expect(found.ulp, `${title}: ${primitive} ${dtype} of ${found.at}`).toBeLessThanOrEqual(
           bound,

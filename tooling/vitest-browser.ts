@@ -12,8 +12,16 @@ export const chromiumPaths: readonly string[] = process.env.CHROMIUM_PATH
 /** The Chromium that tests use, or undefined: then they are skipped, and in CI fail. */
 export const chromium: string | undefined = chromiumPaths.find((path) => existsSync(path));
 
-/** The vitest project `name` in Chromium, once for each variant: a test calls inject('variant'). */
-export function browserProject(name: string, include: string[], variants: readonly string[]) {
+/**
+ * The vitest project `name` in Chromium, started with `flags`, once for each variant: a test calls
+ * inject('variant').
+ */
+export function browserProject(
+  name: string,
+  include: string[],
+  variants: readonly string[],
+  flags: readonly string[] = [],
+) {
   return defineConfig({
     server: {
       headers: {
@@ -37,6 +45,7 @@ export function browserProject(name: string, include: string[], variants: readon
             args: [
               ...['--no-sandbox', '--no-first-run', '--disable-background-networking'],
               ...['--disable-component-update', '--disable-sync', '--disable-quic'],
+              ...flags,
             ],
           },
         }),

@@ -1,4 +1,5 @@
 // Test settings shared by every package. Packages resolve to their sources, so tests need no build.
+import './software-vulkan.ts';
 import { defineConfig, type ViteUserConfigExport } from 'vitest/config';
 
 // Vite's own server conditions, behind ours.
@@ -12,8 +13,8 @@ export function testProject(name: string, include: string[] = ['src/**/*.test.ts
     test: {
       name,
       include,
-      testTimeout: 60_000,
-      hookTimeout: 60_000,
+      testTimeout: 120_000,
+      hookTimeout: 120_000,
       // Memory tests call gc() and compare what the process has: the young generation, which V8
       // lets grow when it likes, has its full size from the start. Children resolve packages as
       // tests do.

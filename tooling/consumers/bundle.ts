@@ -5,10 +5,13 @@ import { build as esbuild } from 'esbuild';
 import { build as vite } from 'vite';
 import webpack from 'webpack';
 
-/** What a page runs: ?options=<JSON> are those of wasm(), URLs relative to the page. */
+/** What a page runs: ?options=<JSON> are those of the backend, URLs relative to the page. */
 const ENTRY = `import { run } from './program.js';
-const options = JSON.parse(new URLSearchParams(location.search).get('options') ?? '{}');
-globalThis.result = run(options).catch((error) => ({ error: String(error.stack ?? error) }));
+import { run as runOnGpu } from './program-webgpu.js';
+const query = new URLSearchParams(location.search);
+const options = JSON.parse(query.get('options') ?? '{}');
+const program = query.get('backend') === 'webgpu' ? runOnGpu : run;
+globalThis.result = program(options).catch((error) => ({ error: String(error.stack ?? error) }));
 `;
 
 const page = (head: string): string => `<!doctype html>
@@ -18,8 +21,12 @@ ${head}
 `;
 const moduleScript = (src: string): string => page(`<script type="module" src="${src}"></script>`);
 
+/** What pages and Node run, beside this file. */
+const PROGRAMS = ['work.js', 'program.js', 'program-webgpu.js', 'program-webgpu-node.js'];
+
 /** Writes the sources of the page into a project that has the packages installed. */
 export function writeSources(project: string): void {
+  for (const name of PROGRAMS) cpSync(join(import.meta.dirname, name), join(project, name));
   writeFileSync(join(project, 'main.js'), ENTRY);
   writeFileSync(join(project, 'index.html'), moduleScript('./main.js'));
 }
@@ -61,15 +68,16 @@ function withWebpack(project: string, out: string): Promise<void> {
 
 /** No bundler: an import map to the files as they are installed. */
 async function withImportMap(project: string, out: string): Promise<void> {
-  for (const name of ['core', 'cpu-wasm']) {
+  for (const name of ['core', 'cpu-wasm', 'webgpu']) {
     cpSync(join(project, 'node_modules/@tenon', name, 'dist'), join(out, name), {
       recursive: true,
     });
   }
-  for (const file of ['main.js', 'program.js']) cpSync(join(project, file), join(out, file));
+  for (const file of ['main.js', ...PROGRAMS]) cpSync(join(project, file), join(out, file));
   const imports = {
     '@tenon/core': './core/index.js',
     '@tenon/cpu-wasm': './cpu-wasm/index.js',
+    '@tenon/webgpu': './webgpu/index.js',
   };
   const map = `<script type="importmap">${JSON.stringify({ imports })}</script>\n`;
   const script = '<script type="module" src="./main.js"></script>';

@@ -2,13 +2,17 @@
 import type { Backend } from '../../packages/core/src/index.ts';
 import { cpuJs } from '../../packages/cpu-js/src/index.ts';
 import { detectFeatures, wasm } from '../../packages/cpu-wasm/src/index.ts';
+import { webgpu } from '../../packages/webgpu/src/node.ts';
 
 export interface NamedBackend {
   readonly title: string;
   readonly backend: Backend;
 }
 
-/** cpu-js, and cpu-wasm once for each way of computing that this engine has. */
+/**
+ * cpu-js, cpu-wasm once for each way of computing that this engine has, and webgpu where there is
+ * an adapter (in CI there must be one).
+ */
 export async function numericsBackends(): Promise<NamedBackend[]> {
   const features = detectFeatures();
   const variants = ['scalar', 'simd', 'relaxed'] as const;
@@ -17,6 +21,13 @@ export async function numericsBackends(): Promise<NamedBackend[]> {
   for (const variant of variants) {
     if (works[variant] !== true) continue;
     list.push({ title: `cpu-wasm ${variant}`, backend: await wasm({ variant }) });
+  }
+  for (const variant of ['register', 'workgroup'] as const) {
+    try {
+      list.push({ title: `webgpu ${variant}`, backend: await webgpu({ variant }) });
+    } catch (error) {
+      if (process.env.CI !== undefined) throw error;
+    }
   }
   return list;
 }

@@ -18,8 +18,9 @@ functions are compared with integer arithmetic of several hundred bits.
 An error is counted in ULP: units in the last place of the right result, 0 where the result is the
 right one. A zero of the wrong sign counts as 1, a NaN or an infinity in the wrong place as
 infinite. *Declared* is the bound of \`capabilities.ulp\` that the conformance suite holds, for f32;
-the row's f64 form may be one more; two numbers are cpu-js's and cpu-wasm's.
-cpu-wasm's relaxed variant was measured on a processor that fuses multiply and add.`;
+the row's f64 form may be one more; several numbers are cpu-js's, cpu-wasm's and webgpu's.
+cpu-wasm's relaxed variant was measured on a processor that fuses multiply and add; webgpu, which
+has no f64, over SwiftShader: subnormal numbers that became zero there are not counted as errors.`;
 
 const LIMITS = `## Sums, normalization, products
 
@@ -35,12 +36,16 @@ function table(rows: readonly (readonly string[])[]): string {
   return lines.map((row) => `| ${row.join(' | ')} |`).join('\n');
 }
 
+/** What stands where a backend does not have the dtype. */
+const MISSING = '–';
+
 /** A number in few characters, so that one finds the place again. */
 function short(x: number): string {
   return String(Number(x.toPrecision(9)));
 }
 
-function cell({ found }: Measured): string {
+function cellOf({ found }: Measured): string {
+  if (found === null) return MISSING;
   if (found.ulp === 0) return '0';
   return `${short(found.ulp)} at ${found.at.map(short).join(', ')}`;
 }
@@ -49,10 +54,17 @@ function cell({ found }: Measured): string {
 function declaredOf(columns: readonly Column[], row: number): string {
   const bounds = new Map<string, number>();
   for (const { title, scalars } of columns) {
-    bounds.set(title.split(' ')[0] ?? '', scalars[row]?.declared ?? 0);
+    const measured = scalars[row];
+    if (measured === undefined || measured.found === null) continue;
+    bounds.set(title.split(' ')[0] ?? '', measured.declared);
   }
   const values = [...bounds.values()];
   return new Set(values).size === 1 ? `${values[0]}` : values.join(', ');
+}
+
+/** Whether two rows say the same, where both say something. */
+function agree(left: readonly string[], right: readonly string[]): boolean {
+  return left.every((cell, i) => cell === right[i] || cell === MISSING || right[i] === MISSING);
 }
 
 /** Rows of one primitive that say the same become one row with several dtypes. */
@@ -60,9 +72,12 @@ function grouped(rows: readonly (readonly string[])[]): string[][] {
   const groups: string[][] = [];
   for (const [primitive = '', dtype = '', ...rest] of rows) {
     const last = groups.at(-1);
-    const isSame = last?.[0] === primitive && last.slice(2).join('|') === rest.join('|');
-    if (isSame) last[1] += `, ${dtype}`;
-    else groups.push([primitive, dtype, ...rest]);
+    if (last?.[0] === primitive && agree(last.slice(2), rest)) {
+      last[1] += `, ${dtype}`;
+      rest.forEach((cell, i) => {
+        if (last[i + 2] === MISSING) last[i + 2] = cell;
+      });
+    } else groups.push([primitive, dtype, ...rest]);
   }
   return groups;
 }
@@ -75,7 +90,7 @@ export function numericsPage(
   const titles = columns.map(({ title }) => title);
   const scalars = (columns[0]?.scalars ?? []).map(({ primitive, dtype }, i) => {
     const all = columns.map(({ scalars: list }) => list[i] as Measured);
-    return [primitive, dtype, declaredOf(columns, i), ...all.map(cell)];
+    return [primitive, dtype, declaredOf(columns, i), ...all.map(cellOf)];
   });
   const sums = composites.map(({ name, relativeTo, errors }) => [
     name,

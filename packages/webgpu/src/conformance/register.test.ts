@@ -1,0 +1,3 @@
+import { describeVariant } from './conformance-test-support.ts';
+
+describeVariant('register');

@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { webgpu } from '@tenon/webgpu/node';
 import { describe, expect, it } from 'vitest';
 
 const folder = fileURLToPath(new URL('.', import.meta.url));
@@ -32,8 +33,9 @@ const checks: Readonly<Record<string, (stdout: string) => void>> = {
     expect(stdout).toContain('einsum is matmul: true [ 2, 3 ]');
   },
   '02-backends.ts'(stdout) {
-    expect(stdout).toContain("cpu-wasm [ 'f32', 'i32', 'u32', 'bool', 'f64' ]");
-    expect(stdout).toContain('threads: 2, the calling one included');
+    // With Dawn and a driver, real or not, it is webgpu.
+    expect(stdout).toMatch(/^(webgpu|cpu-wasm) \[ 'f32', 'i32', 'u32', 'bool'/);
+    expect(stdout).toMatch(/'adapter: |'threads: 2, the calling one included'/);
     expect(stdout).toContain('true\n[ 11, 22, 33 ]');
   },
   '03-gradients.ts'(stdout) {
@@ -60,6 +62,24 @@ const checks: Readonly<Record<string, (stdout: string) => void>> = {
   },
 };
 
+/** Programs that choose no backend; 06-fit as well, which takes a minute where the GPU is a CPU. */
+const ON_WEBGPU = [
+  '01-tensors.ts',
+  '03-gradients.ts',
+  '04-training-loop.ts',
+  '07-save-and-load.ts',
+  '09-custom-gradient.ts',
+];
+
+/** Left out where Dawn finds no adapter. */
+const hasGpu = await webgpu().then(
+  (backend) => {
+    backend.dispose();
+    return true;
+  },
+  () => false,
+);
+
 describe.concurrent('examples', () => {
   it('all have a check', ({ expect }) => {
     const programs = readdirSync(folder).filter((name) => /^\d\d-.*\.ts$/.test(name));
@@ -75,5 +95,11 @@ describe.concurrent('examples', () => {
 
   for (const [name, check] of Object.entries(checks)) {
     it(name, async () => check(await run(name)));
+  }
+
+  for (const name of ON_WEBGPU) {
+    it.skipIf(!hasGpu)(`${name} on webgpu`, { timeout: 180_000 }, async () => {
+      checks[name]?.(await run('--import', './on-webgpu.ts', name));
+    });
   }
 });

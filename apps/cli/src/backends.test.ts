@@ -18,9 +18,15 @@ it('names a backend with its variant and threads', () => {
   expect(backendFields(two)).toEqual({ backend: 'cpu-wasm', variant: 'simd-threads', threads: 2 });
 });
 
-it('says why an installed backend was passed over, not that one is absent', () => {
+it('says why an installed backend was passed over, not what is usual', () => {
+  const reasons = [
+    'not installed: npm install @tenon/webgpu',
+    "webgpu: expected the package 'webgpu', which brings WebGPU to Node (npm install webgpu)",
+    'webgpu: expected a WebGPU adapter, got none (no usable GPU or driver)',
+    'passed over: slower than cpu-wasm, since its adapter is a CPU (SwiftShader)',
+  ];
   const report: BackendAttempt[] = [
-    { name: 'webgpu', works: false, reason: 'not installed: npm install @tenon/webgpu' },
+    ...reasons.map((reason) => ({ name: 'webgpu', works: false, reason })),
     { name: 'cpu-wasm', works: false, reason: "the policy lacks 'wasm-unsafe-eval'" },
     { name: 'cpu-js', works: true, reason: 'works' },
   ];

@@ -11,6 +11,8 @@ const BEST = 'auto';
 export interface BackendStatus {
   readonly name: string;
   readonly works: boolean;
+  /** Whether `auto` may take it: no GPU that a CPU plays. */
+  readonly isCandidate: boolean;
   /** Which of its builds runs here, where it has several: `relaxed-threads`. */
   readonly variant: string | null;
   /** Why it does not work, or what is on and off in it. */
@@ -27,11 +29,20 @@ export async function surveyBackends(): Promise<BackendStatus[]> {
       const backend = await known.create();
       const { notes, dtypes, threads } = backend.capabilities;
       const variant = variantOf(backend);
-      found.push({ name: known.name, works: true, variant, notes, dtypes, threads });
+      const isCandidate = !isCpuAdapter(backend);
+      found.push({
+        name: known.name,
+        works: true,
+        isCandidate,
+        variant,
+        notes: isCandidate ? notes : [...notes, 'auto passes over it: cpu-wasm is faster'],
+        dtypes,
+        threads,
+      });
       backend.dispose();
     } catch (error) {
       const { message } = describeError(error);
-      const failed = { works: false, variant: null, dtypes: [], threads: 0 };
+      const failed = { works: false, isCandidate: false, variant: null, dtypes: [], threads: 0 };
       found.push({ name: known.name, ...failed, notes: [message] });
     }
   }
@@ -83,10 +94,13 @@ export function backendLabel(backend: Backend): string {
   return details.length > 0 ? `${backend.name} (${details.join(', ')})` : backend.name;
 }
 
-/** Why `auto` passed over backends that are installed: a line for each. */
+/** What is no news: `tenon backends` tells it. */
+const USUAL = /npm install|adapter, got none|^passed over/;
+
+/** Why `auto` passed over backends that are installed and might have worked: a line for each. */
 export function passedOver(backend: Backend): string[] {
   return backend.report
-    .filter(({ works, reason }) => !works && !reason.startsWith('not installed'))
+    .filter(({ works, reason }) => !works && !USUAL.test(reason))
     .map(({ name, reason }) => `${name} does not work here: ${reason}`);
 }
 
@@ -98,6 +112,11 @@ export function backendFields(backend: Backend): {
 } {
   const { threads } = backend.capabilities;
   return { backend: backend.name, variant: variantOf(backend), threads };
+}
+
+/** No part of the interface: a GPU's backend says so where its adapter is a CPU. */
+function isCpuAdapter(backend: Backend): boolean {
+  return 'isCpuAdapter' in backend && backend.isCpuAdapter === true;
 }
 
 /** No part of the interface: a backend of several builds has it as a field. */

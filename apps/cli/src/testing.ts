@@ -19,11 +19,21 @@ export interface Finished {
 }
 
 /** Runs `tenon ...args` in `cwd`, with no terminal attached. */
-export function tenon(args: readonly string[], cwd: string): Promise<Finished> {
+export function tenon(
+  args: readonly string[],
+  cwd: string,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Finished> {
   const child = spawn(process.execPath, ['--conditions=@tenon/source', MAIN, ...args], {
     cwd,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, NODE_OPTIONS: '', FORCE_COLOR: undefined, NO_COLOR: undefined },
+    env: {
+      ...process.env,
+      NODE_OPTIONS: '',
+      FORCE_COLOR: undefined,
+      NO_COLOR: undefined,
+      ...environment,
+    },
   });
   let stdout = '';
   let stderr = '';

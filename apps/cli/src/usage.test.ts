@@ -126,23 +126,31 @@ describe('backends', () => {
     const { code, stdout, stderr } = await inProcess(['backends', '--json']);
     expect(code).toBe(0);
     const { backends, best } = JSON.parse(stdout);
-    expect(best).toBe('cpu-wasm');
-    const missing = { works: false, variant: null, dtypes: [], threads: 0 };
-    const notes = ['not installed: npm install @tenon/webgpu'];
-    expect(backends[0]).toEqual({ name: 'webgpu', ...missing, notes });
+    const [gpu] = backends;
+    expect(gpu.name).toBe('webgpu');
+    // A machine may have a GPU, a CPU that plays one, or neither.
+    const isPassedOver = /adapter, got none|auto passes over it/.test(gpu.notes.join());
+    expect(best).toBe(isPassedOver ? 'cpu-wasm' : 'webgpu');
+    if (gpu.works) {
+      expect(gpu.variant).toMatch(/^(register|workgroup|subgroup)$/);
+      expect(gpu.notes[0]).toMatch(/^adapter: /);
+    }
     expect(backends[1]).toMatchObject({ name: 'cpu-wasm', works: true });
     expect(backends[1].variant).toMatch(/^(scalar|(simd|relaxed)(-threads)?)$/);
     expect(backends[1].threads).toBeGreaterThan(0);
     expect(backends[2]).toMatchObject({ name: 'cpu-js', works: true, variant: null, threads: 1 });
     expect(backends[2].dtypes).toContain('f64');
-    expect(stderr).toContain('not installed: npm install @tenon/webgpu');
+    expect(stderr).toContain(gpu.notes[0]);
   });
 
   it('a backend that is not available ends with exit code 4', async () => {
-    const { code, stderr } = await tenon(['train', '--backend', 'webgpu'], folder);
+    // Without a driver Dawn finds no adapter, and says so itself besides.
+    const nothing = { VK_ICD_FILENAMES: '/nothing.json', VK_DRIVER_FILES: '/nothing.json' };
+    const args = ['train', '--backend', 'webgpu', '--no-save'];
+    const { code, stderr } = await tenon(args, folder, nothing);
     expect(code).toBe(4);
-    expect(stderr).toBe(
-      'tenon: BackendError: --backend webgpu: not installed: npm install @tenon/webgpu\n',
+    expect(stderr).toContain(
+      'tenon: BackendError: --backend webgpu: webgpu: expected a WebGPU adapter',
     );
   });
 

@@ -9,22 +9,25 @@ afterEach(() => setDefaultBackend(before));
 describe('start', () => {
   it('takes the best backend that is installed, makes it the default, and reports', async () => {
     const backend = await start();
-    expect(backend.name).toBe('cpu-wasm');
     expect(getDefaultBackend()).toBe(backend);
-    expect(backend.report).toEqual([
-      { name: 'webgpu', works: false, reason: 'not installed: npm install @tenon/webgpu' },
-      { name: 'cpu-wasm', works: true, reason: 'works' },
-    ]);
+    expect(backend.report.at(-1)).toEqual({ name: backend.name, works: true, reason: 'works' });
+    const [webgpu] = backend.report;
+    expect(webgpu?.name).toBe('webgpu');
+    // Only machines with a real GPU get it; the others say why not.
+    if (backend.name !== 'webgpu') {
+      expect(backend.name).toBe('cpu-wasm');
+      expect(webgpu?.reason).toMatch(/its adapter is a CPU|adapter, got none/);
+    }
     expect(await tensor([1, 2, 3]).add(1).toArray()).toEqual([2, 3, 4]);
     backend.dispose();
   });
 
   it('asks for as many threads as were wanted', async () => {
-    for (const threads of [1, 2]) {
-      const backend = await start([], { threads });
-      expect(backend.capabilities.threads).toBe(threads);
-      backend.dispose();
-    }
+    const backend = await start([], { threads: 2 });
+    expect(backend.name).toBe('cpu-wasm');
+    expect(backend.report[0]?.reason).toContain('threads were asked for');
+    expect(backend.capabilities.threads).toBe(2);
+    backend.dispose();
   });
 
   it('tries the candidates first, in order', async () => {
@@ -45,12 +48,5 @@ describe('start', () => {
 describe('knownBackends', () => {
   it('are listed best first', () => {
     expect(knownBackends.map(({ name }) => name)).toEqual(['webgpu', 'cpu-wasm', 'cpu-js']);
-  });
-
-  it('throw a BackendError that says what to install', async () => {
-    const [webgpu] = knownBackends;
-    await expect(webgpu?.create()).rejects.toThrow(
-      new BackendError('not installed: npm install @tenon/webgpu'),
-    );
   });
 });

@@ -15,9 +15,10 @@ export async function runBackends(output: Output): Promise<void> {
   ]);
   const head = ['backend', 'here', 'variant', 'dtypes', 'threads', 'notes'];
   output.result(output.table({ head, rows, right: [4] }));
-  const best = found.find(({ works }) => works);
+  const best = found.find(({ isCandidate }) => isCandidate);
   output.info(
     best ? `--backend auto takes the first that works: ${best.name}` : 'no backend works here',
   );
-  output.document({ command: 'backends', best: best?.name ?? null, backends: found });
+  const backends = found.map(({ isCandidate: _, ...status }) => status);
+  output.document({ command: 'backends', best: best?.name ?? null, backends });
 }

@@ -197,10 +197,12 @@ async function train(
   }
   const samples = shift > 0 ? shifted(data.train, shift, seed) : data.train;
   const loader = new DataLoader(samples, { batchSize, shuffle: true, seed });
-  const optimizer = createOptimizer(model, settings);
-  const steps = loader.length * epochs;
+  const optimizer = withSchedule(
+    createOptimizer(model, settings),
+    settings,
+    loader.length * epochs,
+  );
   const progress = new TrainingProgress(output, epochs);
-  let step = 0;
   try {
     const { losses, epochs: records } = await fit(model, {
       data: loader,
@@ -209,14 +211,6 @@ async function train(
       optimizer,
       epochs,
       metrics: [accuracy()],
-      callbacks: [
-        {
-          onBatchEnd() {
-            step++;
-            if (step < steps) optimizer.learningRate = scheduled(settings, step, steps);
-          },
-        },
-      ],
       events: (event) => show(event, progress),
     });
     return { losses, epochs: records.map(epochResult) };
@@ -258,6 +252,29 @@ function createOptimizer(model: Layer, { optimizer, learningRate }: Settings): S
     default:
       return optimizer satisfies never;
   }
+}
+
+/**
+ * Sets the learning rate of the next step after each. A callback could not: losses that can only be
+ * awaited arrive a step late, and onBatchEnd with them.
+ */
+function withSchedule(optimizer: Stepper, settings: Settings, steps: number): Stepper {
+  let done = 0;
+  return {
+    ...(optimizer.parameters === undefined ? {} : { parameters: optimizer.parameters }),
+    get learningRate() {
+      return optimizer.learningRate;
+    },
+    set learningRate(value) {
+      optimizer.learningRate = value;
+    },
+    zeroGrad: () => optimizer.zeroGrad(),
+    step() {
+      optimizer.step();
+      done++;
+      if (done < steps) optimizer.learningRate = scheduled(settings, done, steps);
+    },
+  };
 }
 
 /** The learning rate of step `step` (from 0) of `steps`. */

@@ -87,8 +87,36 @@ const part2: readonly Bar[] = [
   { kind: 'cost', workload: 'dispatch-16-100k-taped', own: relaxed, count: DISPATCHES, bar: 5 },
 ];
 
+const gpu = 'tenon-webgpu';
+const gpuRivals = ['jax-js-webgpu', 'tfjs-webgpu'];
+
+const step = { workload: 'train-mlp', own: gpu } as const;
+const gpuRecords = [
+  'add-1m',
+  'tanh-chain-1m',
+  'softmax-1024',
+  'layernorm-1024',
+  'train-cnn',
+  'train-transformer',
+] as const;
+
+const part3: readonly Bar[] = [
+  ratio('matmul-512', 1, gpu, ['jax-js-webgpu']),
+  ratio('train-mlp', 1, gpu, ['jax-js-webgpu']),
+  { kind: 'count', ...step, field: 'launches', bar: 60 },
+  { kind: 'count', ...step, field: 'submits', bar: 1 },
+  { kind: 'count', ...step, field: 'buffers_created', bar: 0 },
+  { kind: 'count', ...step, field: 'bind_groups_created', bar: 0 },
+  { kind: 'count', ...step, field: 'pipelines_created', bar: 0 },
+  ...['matmul-512', 'train-mlp'].map(
+    (workload): Bar => ({ kind: 'record', workload, own: gpu, rivals: ['tfjs-webgpu'] }),
+  ),
+  ...gpuRecords.map((workload): Bar => ({ kind: 'record', workload, own: gpu, rivals: gpuRivals })),
+];
+
 /** The bars of each part that has any. */
-export const bars: Readonly<Record<'part1' | 'part2', readonly Bar[]>> = {
+export const bars: Readonly<Record<'part1' | 'part2' | 'part3', readonly Bar[]>> = {
   part1: part1.map(([workload, bar]) => ratio(workload, bar, 'tenon-cpu-js', ['tfjs-cpu'])),
   part2,
+  part3,
 };

@@ -13,7 +13,8 @@ function row(workload: string, id: string, median: number | null, change: Partia
     ...{ workload, system: name, version, backend, variant, threads, mode: 'eager' },
     ...{ median_ms: median, min_ms: median && median * 0.9, spread: null, gflops: null },
     ...{ percent_of_peak: null, launches: null, submits: null, buffers_created: null },
-    ...{ bind_groups_created: null, peak_bytes: null, note: null },
+    ...{ bind_groups_created: null, pipelines_created: null, passes: null },
+    ...{ peak_bytes: null, note: null },
     correct: median === null ? null : true,
     ...change,
   };

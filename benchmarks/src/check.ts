@@ -39,7 +39,31 @@ export type Bar =
       readonly own: string;
       readonly count: number;
       readonly bar: number;
+    }
+  /** At most `bar` of what `field` counts in a run. */
+  | {
+      readonly kind: 'count';
+      readonly workload: string;
+      readonly own: string;
+      readonly field: CountField;
+      readonly bar: number;
+    }
+  /** As 'ratio', but nothing is asked of it. */
+  | {
+      readonly kind: 'record';
+      readonly workload: string;
+      readonly own: string;
+      readonly rivals: readonly string[];
     };
+
+/** What is counted at the interface of WebGPU. */
+export type CountField =
+  | 'launches'
+  | 'submits'
+  | 'buffers_created'
+  | 'bind_groups_created'
+  | 'pipelines_created'
+  | 'passes';
 
 /** What a bar needs of a row found for a workload and a system's id. */
 export type Find = (workload: string, system: string) => Row | undefined;
@@ -52,7 +76,7 @@ export function workloadsOf(bar: Bar): readonly string[] {
 
 /** The systems that a bar compares. */
 export function systemsOf(bar: Bar): readonly string[] {
-  return bar.kind === 'ratio' || bar.kind === 'most' ? [bar.own, ...bar.rivals] : [bar.own];
+  return 'rivals' in bar ? [bar.own, ...bar.rivals] : [bar.own];
 }
 
 interface Measured {
@@ -94,11 +118,18 @@ function measureBar(
   bar: Exclude<Bar, { kind: 'most' }>,
   find: Find,
 ): ReturnType<typeof measureRatio> {
-  if (bar.kind === 'ratio') return measureRatio(bar.workload, bar, find);
+  if (bar.kind === 'ratio' || bar.kind === 'record') {
+    return measureRatio(bar.workload, bar, find);
+  }
   const own = find(bar.workload, bar.own);
   if (!isTimed(own)) return [describe(own), ''];
   const time = formatTime(own.median_ms);
   const speedUp = own.median_ms / own.min_ms;
+  if (bar.kind === 'count') {
+    const count = own[bar.field];
+    if (count === null) return [time, 'not counted'];
+    return { own: time, against: bar.field.replaceAll('_', ' '), median: count, best: count };
+  }
   if (bar.kind === 'cost') {
     const median = (own.median_ms * 1000) / bar.count;
     return { own: time, against: '', median, best: median / speedUp };
@@ -122,10 +153,13 @@ const units = {
   peak: (x: number): string => `${x.toFixed(1)} %`,
   layout: (x: number): string => `${x.toFixed(1)} %`,
   cost: (x: number): string => `${x.toFixed(2)} us`,
+  count: (x: number): string => String(Number(x.toFixed(2))),
 } as const;
 
 const limitOf = (bar: Exclude<Bar, { kind: 'most' }>): string => {
+  if (bar.kind === 'record') return '';
   if (bar.kind === 'ratio') return `${bar.bar}x`;
+  if (bar.kind === 'count') return `≤ ${bar.bar}`;
   return bar.kind === 'cost' ? `≤ ${bar.bar} us` : `${bar.bar} %`;
 };
 
@@ -149,9 +183,11 @@ export function judge(bar: Bar, find: Find): readonly string[] {
     return [...head, ...measured, '', '', limitOf(bar), 'not measured'];
   }
   const { own, against, median, best } = measured;
-  const isReached = bar.kind === 'cost' ? median <= bar.bar : median >= bar.bar;
-  const show = units[bar.kind];
+  const show = units[bar.kind === 'record' ? 'ratio' : bar.kind];
   const cells = [...head, own, against, show(median), show(best), limitOf(bar)];
+  if (bar.kind === 'record') return [...cells, 'recorded'];
+  const isAtMost = bar.kind === 'cost' || bar.kind === 'count';
+  const isReached = isAtMost ? median <= bar.bar : median >= bar.bar;
   return [...cells, isReached ? 'reached' : 'below'];
 }
 
@@ -162,5 +198,6 @@ export function formatCheck(list: readonly Bar[], rows: readonly Row[]): string 
   const header = ['figure', 'system', 'time', 'against', 'measured', 'of best', 'bar', ''];
   const lines = list.map((bar) => judge(bar, find));
   const reached = lines.filter((line) => line.at(-1) === 'reached').length;
-  return `${alignColumns([header, ...lines])}\n\n${reached} of ${list.length} reached`;
+  const asked = list.filter(({ kind }) => kind !== 'record').length;
+  return `${alignColumns([header, ...lines])}\n\n${reached} of ${asked} reached`;
 }

@@ -21,6 +21,7 @@ describe('parseArguments', () => {
       json: undefined,
       isSaved: false,
       check: undefined,
+      isGpu: false,
     });
   });
 
@@ -33,6 +34,7 @@ describe('parseArguments', () => {
     expect(options.json).toBe('a.json');
     expect(options.isSaved).toBe(true);
     expect(parseArguments(['--check', 'part2']).check).toBe('part2');
+    expect(parseArguments(['--gpu']).isGpu).toBe(true);
     expect(parseArguments(['--list']).isList).toBe(true);
   });
 
@@ -47,10 +49,13 @@ describe('parseArguments', () => {
     );
     expect(messageOf('--check', 'part9')).toBe(
       "2: error: option '--check <part>' argument 'part9' is invalid. " +
-        'Allowed choices are part1, part2.',
+        'Allowed choices are part1, part2, part3.',
     );
     expect(messageOf('--check', 'part1', '--full')).toMatchInlineSnapshot(
       `"2: error: --check chooses its own systems; leave out --systems and --full"`,
+    );
+    expect(messageOf('--gpu', '--full')).toMatchInlineSnapshot(
+      `"2: error: --gpu measures one fixed list; leave out what chooses another"`,
     );
     expect(messageOf('matmul')).toMatchInlineSnapshot(
       `"2: error: too many arguments. Expected 0 arguments but got 1: matmul."`,

@@ -2,7 +2,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 
 /** A part whose figures `--check` prints. */
-export type Part = 'part1' | 'part2';
+export type Part = 'part1' | 'part2' | 'part3';
 
 /** What the user asked for. */
 export interface Options {
@@ -15,6 +15,8 @@ export interface Options {
   /** Whether to write `results/<machine>/<date>-<commit>.json`. */
   readonly isSaved: boolean;
   readonly check: Part | undefined;
+  /** Whether to measure the GPU and Tenon's large kernels on it, and nothing else. */
+  readonly isGpu: boolean;
 }
 
 /** Bad arguments (`exitCode` 2), or help that was asked for (`exitCode` 0, already printed). */
@@ -48,8 +50,10 @@ function makeCommand(): Command {
       new Option('--check <part>', "print a part's figures, with --filter some of them").choices([
         'part1',
         'part2',
+        'part3',
       ]),
     )
+    .option('--gpu', "the GPU's peak and bandwidth, and what Tenon reaches of them", false)
     .option('--list', 'print the names of workloads and systems', false)
     .allowExcessArguments(false)
     .exitOverride()
@@ -73,9 +77,13 @@ export function parseArguments(args: readonly string[]): Options {
     systems?: RegExp;
     json?: string;
     check?: Part;
+    gpu: boolean;
   }>();
   if (o.check && (o.systems || o.full)) {
     throw new UsageError('error: --check chooses its own systems; leave out --systems and --full');
+  }
+  if (o.gpu && (o.check || o.systems || o.full || o.filter)) {
+    throw new UsageError('error: --gpu measures one fixed list; leave out what chooses another');
   }
   return {
     isFull: o.full,
@@ -85,5 +93,6 @@ export function parseArguments(args: readonly string[]): Options {
     json: o.json,
     isSaved: o.save,
     check: o.check,
+    isGpu: o.gpu,
   };
 }

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { bars } from './bars.ts';
 import { type Bar, formatCheck, workloadsOf } from './check.ts';
 import { type Options, parseArguments, UsageError } from './cli.ts';
+import { askGpu, formatSweep, sweepRows } from './gpu.ts';
 import { groupsOf } from './groups.ts';
 import { largest, measureLimits } from './limits/index.ts';
 import { describeCommit, describeMachine } from './machine.ts';
@@ -70,7 +71,8 @@ async function makeReport(groups: readonly Group[], options: Options): Promise<R
     const load = machine.load_before.toFixed(1);
     process.stderr.write(`The machine is busy (load ${load}): expect noise, trust ratios only.\n`);
   }
-  const before = await measureLimits();
+  const hasGpu = groups.flat().some(({ system }) => system.peak === 'webgpu_gflops');
+  const before = await measureLimits(hasGpu);
   const effort = options.isFull || options.check ? fullEffort : quickEffort;
   const rows: Row[] = [];
   for (const group of groups) {
@@ -78,7 +80,7 @@ async function makeReport(groups: readonly Group[], options: Options): Promise<R
   }
   if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
   // Again, so that a slow moment before the run does not make every share too large.
-  const limits = largest(before, await measureLimits());
+  const limits = largest(before, await measureLimits(hasGpu));
   const measured = groups.flat();
   return {
     machine,
@@ -95,15 +97,46 @@ function write(report: Report, path: string): void {
   process.stderr.write(`written: ${path}\n`);
 }
 
+function writeAll(report: Report, { json, isSaved }: Options): void {
+  if (json !== undefined) write(report, json);
+  if (isSaved) write(report, resultsPath(report));
+}
+
 function resultsPath({ machine, date, commit }: Report): string {
   const file = `${date.slice(0, 10)}-${commit}.json`;
   return join(import.meta.dirname, '..', 'results', machine.name, file);
+}
+
+/** `--gpu`: the GPU's ceilings, and Tenon's large kernels beside them. */
+async function sweepGpu(options: Options): Promise<void> {
+  const gpu = await askGpu('sweep');
+  if (gpu.type === 'failed') {
+    console.error(`WebGPU: ${gpu.message}`);
+    process.exitCode = 1;
+    return;
+  }
+  console.log(formatSweep(gpu));
+  const limits = await measureLimits(false);
+  writeAll(
+    {
+      machine: describeMachine(),
+      date: new Date().toISOString(),
+      commit: describeCommit(),
+      limits: { ...limits, webgpu_gflops: gpu.gflops, webgpu_gb_per_s: gpu.gbPerS },
+      rows: sweepRows(gpu),
+    },
+    options,
+  );
 }
 
 async function main(): Promise<void> {
   const options = parseArguments(process.argv.slice(2));
   if (options.isList) {
     console.log(formatList());
+    return;
+  }
+  if (options.isGpu) {
+    await sweepGpu(options);
     return;
   }
   const report = await makeReport(select(options), options);
@@ -114,8 +147,7 @@ async function main(): Promise<void> {
   console.log(`${formatLimits(limits)}\n`);
   console.log(formatTable(report.rows));
   if (options.check) console.log(`\n${formatCheck(barsOf(options), report.rows)}`);
-  if (options.json !== undefined) write(report, options.json);
-  if (options.isSaved) write(report, resultsPath(report));
+  writeAll(report, options);
   const above = report.rows.filter((r) => (r.percent_of_peak ?? 0) > 100);
   for (const row of above) {
     const share = row.percent_of_peak!.toFixed(0);

@@ -1,12 +1,13 @@
 // Messages between the runner and the process that measures one system on one workload.
+import type { GpuCounts } from './systems/gpu.ts';
 
 export type Request =
   | { readonly type: 'sample'; readonly milliseconds: number }
   | { readonly type: 'finish' };
 
 export type Reply =
-  /** Correct, warmed up, waiting for samples. */
-  | { readonly type: 'ready'; readonly estimate: number }
+  /** Correct, warmed up, waiting for samples; `counts` of one run, where a GPU is used. */
+  | { readonly type: 'ready'; readonly estimate: number; readonly counts: GpuCounts | null }
   /** Correct, and so slow that its only run counts. */
   | { readonly type: 'single'; readonly milliseconds: number }
   | { readonly type: 'wrong'; readonly message: string }

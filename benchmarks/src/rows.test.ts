@@ -18,6 +18,8 @@ const row: Row = {
   submits: null,
   buffers_created: null,
   bind_groups_created: null,
+  pipelines_created: null,
+  passes: null,
   peak_bytes: 1e8,
   correct: true,
   note: null,

@@ -19,6 +19,9 @@ export interface Row {
   readonly submits: number | null;
   readonly buffers_created: number | null;
   readonly bind_groups_created: number | null;
+  readonly pipelines_created: number | null;
+  /** Compute passes begun. */
+  readonly passes: number | null;
   readonly peak_bytes: number | null;
   /** null: it did not run, and the note says why. */
   readonly correct: boolean | null;
@@ -80,6 +83,8 @@ const rowKinds = {
   submits: 'number?',
   buffers_created: 'number?',
   bind_groups_created: 'number?',
+  pipelines_created: 'number?',
+  passes: 'number?',
   peak_bytes: 'number?',
   correct: 'boolean?',
   note: 'string?',

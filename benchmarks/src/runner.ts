@@ -4,6 +4,7 @@
 import { busyMilliseconds } from './machine.ts';
 import type { Limits, Row } from './rows.ts';
 import { summarize } from './stats.ts';
+import type { GpuCounts } from './systems/gpu.ts';
 import type { System } from './systems/types.ts';
 import { LOADED } from './table.ts';
 import { Worker } from './worker.ts';
@@ -52,17 +53,24 @@ interface Entry extends Pair {
   failure: { readonly isWrong: boolean; readonly message: string } | undefined;
   notes: string[];
   peakBytes: number | null;
+  counts: GpuCounts | null;
 }
 
-function emptyRow({ workload, system }: Pair): Row {
+/** A row of a system on a workload's name with nothing measured. */
+export function emptyRow(of: {
+  readonly workload: string;
+  readonly system: System;
+  readonly mode: Row['mode'];
+}): Row {
+  const { workload, system, mode } = of;
   return {
-    workload: workload.name,
+    workload,
     system: system.name,
     version: system.version,
     backend: system.backend,
     variant: system.variant,
     threads: system.threads,
-    mode: system.mode(workload),
+    mode,
     median_ms: null,
     min_ms: null,
     spread: null,
@@ -72,10 +80,16 @@ function emptyRow({ workload, system }: Pair): Row {
     submits: null,
     buffers_created: null,
     bind_groups_created: null,
+    pipelines_created: null,
+    passes: null,
     peak_bytes: null,
     correct: null,
     note: null,
   };
+}
+
+function emptyRowOf({ workload, system }: Pair): Row {
+  return emptyRow({ workload: workload.name, system, mode: system.mode(workload) });
 }
 
 function patience({ workload, system }: Pair): number {
@@ -92,11 +106,13 @@ async function start(pair: Pair, effort: Effort): Promise<Entry> {
     failure: undefined,
     notes: [],
     peakBytes: null,
+    counts: null,
   };
   const reply = await worker.next(patience(pair));
   if (reply.type === 'ready') {
     const affordable = Math.floor(effort.cap / reply.estimate);
     entry.rounds = Math.max(1, Math.min(effort.rounds, affordable));
+    entry.counts = reply.counts;
   } else if (reply.type === 'single') {
     entry.times.push(reply.milliseconds);
     entry.notes.push('one run, no warm-up');
@@ -139,7 +155,7 @@ async function finish(entry: Entry): Promise<void> {
 
 function toRow(entry: Entry): Row {
   const { workload, failure } = entry;
-  const base = emptyRow(entry);
+  const base = emptyRowOf(entry);
   if (failure) return { ...base, correct: failure.isWrong ? false : null, note: failure.message };
   const { median, min, spread } = summarize(entry.times);
   return {
@@ -148,9 +164,22 @@ function toRow(entry: Entry): Row {
     min_ms: min,
     spread,
     gflops: workload.flops === null ? null : workload.flops / median / 1e6,
+    ...countsOf(entry.counts),
     peak_bytes: entry.peakBytes,
     correct: true,
     note: entry.notes.length > 0 ? entry.notes.join('; ') : null,
+  };
+}
+
+function countsOf(counts: GpuCounts | null): Partial<Row> {
+  if (counts === null) return {};
+  return {
+    launches: counts.dispatches,
+    submits: counts.submits,
+    buffers_created: counts.buffers,
+    bind_groups_created: counts.bindGroups,
+    pipelines_created: counts.pipelines,
+    passes: counts.passes,
   };
 }
 
@@ -192,7 +221,7 @@ export async function measure(pairs: readonly Pair[], options: RunOptions): Prom
   const cores = load.elapsed > 0 ? load.others / load.elapsed : 0;
   return pairs.map((pair) => {
     const entry = entries.get(pair);
-    if (!entry) return { ...emptyRow(pair), note: reasonToSkip(pair, effort) ?? null };
+    if (!entry) return { ...emptyRowOf(pair), note: reasonToSkip(pair, effort) ?? null };
     if (cores > LOADED_CORES && !entry.failure) {
       entry.notes.push(`${LOADED} others used ${cores.toFixed(1)} cores`);
     }

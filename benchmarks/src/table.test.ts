@@ -21,6 +21,8 @@ function row(workload: string, system: string, backend: string, median: number |
     submits: null,
     buffers_created: null,
     bind_groups_created: null,
+    pipelines_created: null,
+    passes: null,
     peak_bytes: null,
     correct: median === null ? null : true,
     note: median === null ? 'has no such kernel' : null,

@@ -53,6 +53,26 @@ function cell(row: Row | undefined, own: Row | undefined): string {
     : time + spread;
 }
 
+/** What a row counted at the interface of WebGPU, in words; undefined where nothing was. */
+function formatCounts(row: Row): string | undefined {
+  const counts = [
+    ['dispatches', row.launches],
+    ['submits', row.submits],
+    ['passes', row.passes],
+    ['buffers', row.buffers_created],
+    ['bind groups', row.bind_groups_created],
+    ['pipelines', row.pipelines_created],
+  ] as const;
+  if (counts.every(([, count]) => count === null)) return undefined;
+  const parts = counts.map(([name, count]) => `${Number((count ?? 0).toFixed(2))} ${name}`);
+  return `${row.workload}, ${columnOf(row)}: ${parts.join(', ')}`;
+}
+
+function formatGpu(rows: readonly Row[]): string {
+  const lines = rows.flatMap((row) => formatCounts(row) ?? []);
+  return lines.length > 0 ? `\n\nWebGPU, per run\n${lines.map((l) => `  ${l}`).join('\n')}` : '';
+}
+
 function peak(row: Row | undefined): string {
   if (!row || row.gflops === null) return '';
   const share = row.percent_of_peak === null ? '' : ` ${Math.round(row.percent_of_peak)}%`;
@@ -88,7 +108,7 @@ export function formatTable(rows: readonly Row[]): string {
     const own = find(name, ownColumn);
     return [name, ...columns.map((c) => cell(find(name, c), own)), peak(find(name, first))];
   });
-  return alignColumns([header, ...lines]) + formatNotes(rows);
+  return alignColumns([header, ...lines]) + formatGpu(rows) + formatNotes(rows);
 }
 
 /** One line about what was measured of the machine itself. */
@@ -101,5 +121,10 @@ export function formatLimits(limits: Limits): string {
   ] as const;
   const shown = rates.map(([name, rate]) => `${name} ${rate?.toPrecision(3) ?? 'none'}`);
   const copy = limits.memory_gb_per_s?.toPrecision(3) ?? 'unknown';
-  return `Peak of one thread, GFLOP/s: ${shown.join(', ')}; copy ${copy} GB/s.`;
+  const gpu =
+    limits.webgpu_gflops === null
+      ? ''
+      : ` WebGPU ${limits.webgpu_gflops.toPrecision(3)} GFLOP/s, ` +
+        `copy ${limits.webgpu_gb_per_s?.toPrecision(3) ?? 'unknown'} GB/s.`;
+  return `Peak of one thread, GFLOP/s: ${shown.join(', ')}; copy ${copy} GB/s.${gpu}`;
 }

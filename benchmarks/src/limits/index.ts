@@ -1,18 +1,21 @@
 // All ceilings of the machine that this suite can measure, in the form of a report's `limits`.
+import { askGpu } from '../gpu.ts';
 import type { Limits } from '../rows.ts';
 import { measureJsScalarPeak } from './js.ts';
 import { measureCopyBandwidth, measureWasmPeak } from './wasm.ts';
 
-/** Measures every limit; takes about three seconds. */
-export async function measureLimits(): Promise<Limits> {
+/** Measures every limit; takes about three seconds, with those of the GPU some more. */
+export async function measureLimits(withGpu: boolean): Promise<Limits> {
+  const gpu = withGpu ? await askGpu('limits') : null;
+  const { gflops, gbPerS } = gpu?.type === 'gpu' ? gpu : { gflops: null, gbPerS: null };
   return {
     js_scalar_gflops: measureJsScalarPeak(),
     wasm_scalar_gflops: await measureWasmPeak('scalar'),
     wasm_simd_gflops: await measureWasmPeak('simd'),
     wasm_relaxed_gflops: await measureWasmPeak('relaxed'),
     memory_gb_per_s: await measureCopyBandwidth(),
-    webgpu_gflops: null,
-    webgpu_gb_per_s: null,
+    webgpu_gflops: gflops,
+    webgpu_gb_per_s: gbPerS,
   };
 }
 

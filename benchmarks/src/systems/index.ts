@@ -23,6 +23,11 @@ function supportsRival(workload: Workload): true | string {
   return workload.task.kind === 'dispatch' ? 'dispatch-16 compares the libraries' : true;
 }
 
+/** Eager and asynchronous: it would queue 100,000 launches and their results in one turn. */
+function supportsGpu(workload: Workload): true | string {
+  return workload.task.kind === 'dispatch' ? 'measured on backends that read synchronously' : true;
+}
+
 // Seconds one run took on a 2-core Zen 4 machine; only pairs that cost seconds are named.
 const cpuJsSeconds: Readonly<Record<string, number>> = { 'matmul-1024': 0.4, 'matmul-2048': 3 };
 const tfjsCpuSeconds: Readonly<Record<string, number>> = {
@@ -35,6 +40,16 @@ const tfjsCpuSeconds: Readonly<Record<string, number>> = {
 };
 const tfjsWasmSeconds: Readonly<Record<string, number>> = { 'train-transformer': 3 };
 const jaxJsSeconds: Readonly<Record<string, number>> = { 'conv3x3-56x56x64': 1, 'train-cnn': 6 };
+
+// WebGPU on that machine's processor; a real GPU is quick, and then --full measures them soon.
+const tfjsGpuSeconds: Readonly<Record<string, number>> = {
+  'train-cnn': 30,
+  'train-transformer': 60,
+};
+const jaxJsGpuSeconds: Readonly<Record<string, number>> = {
+  'train-cnn': 3,
+  'train-transformer': 25,
+};
 
 const tenonCpuJs: System = {
   id: 'tenon-cpu-js',
@@ -71,6 +86,17 @@ function tenonWasm(variant: keyof typeof wasmPeaks, threads: number): System {
   };
 }
 
+const tenonWebGpu: System = {
+  ...tenonCpuJs,
+  id: 'tenon-webgpu',
+  backend: 'webgpu',
+  isDefault: false,
+  peak: 'webgpu_gflops',
+  supports: supportsGpu,
+  expectedSeconds: quick,
+  load: async () => (await import('./tenon.ts')).open({ name: 'webgpu' }),
+};
+
 const tfjsCpu: System = {
   id: 'tfjs-cpu',
   name: 'tfjs',
@@ -100,6 +126,16 @@ const tfjsWasm: System = {
   load: async () => (await import('./tfjs.ts')).open('wasm'),
 };
 
+const tfjsWebGpu: System = {
+  ...tfjsCpu,
+  id: 'tfjs-webgpu',
+  backend: 'webgpu',
+  isDefault: false,
+  peak: 'webgpu_gflops',
+  expectedSeconds: (workload) => tfjsGpuSeconds[workload.name] ?? 0,
+  load: async () => (await import('./tfjs.ts')).open('webgpu'),
+};
+
 const compiledByJit = new Set(['softmax', 'layernorm', 'tanh-chain', 'train']);
 
 const jaxJsWasm: System = {
@@ -111,7 +147,17 @@ const jaxJsWasm: System = {
   peak: null,
   mode: (workload) => (compiledByJit.has(workload.task.kind) ? 'compiled' : 'eager'),
   expectedSeconds: (workload) => jaxJsSeconds[workload.name] ?? 0,
-  load: async () => (await import('./jax-js.ts')).open(),
+  load: async () => (await import('./jax-js.ts')).open('wasm'),
+};
+
+const jaxJsWebGpu: System = {
+  ...jaxJsWasm,
+  id: 'jax-js-webgpu',
+  backend: 'webgpu',
+  isDefault: false,
+  peak: 'webgpu_gflops',
+  expectedSeconds: (workload) => jaxJsGpuSeconds[workload.name] ?? 0,
+  load: async () => (await import('./jax-js.ts')).open('webgpu'),
 };
 
 const ortWebWasm: System = {
@@ -139,9 +185,12 @@ export const systems: readonly System[] = [
   tenonWasm('simd', 2),
   tenonWasm('scalar', 1),
   tenonCpuJs,
+  tenonWebGpu,
   tfjsCpu,
   tfjsWasm,
+  tfjsWebGpu,
   jaxJsWasm,
+  jaxJsWebGpu,
   ortWebWasm,
 ];
 

@@ -1,8 +1,10 @@
-// jax-js on its wasm backend. Single kernels eagerly, chains and training steps under jit, which is
-// how its users run them. Every reuse of an array needs `.ref`; a call consumes its arguments.
+// jax-js on its wasm or webgpu backend. Single kernels eagerly, chains and training steps under
+// jit, which is how its users run them. Every reuse of an array needs `.ref`; a call consumes its
+// arguments.
 import { defaultDevice, init, jit, lax, nn, numpy as np } from '@jax-js/jax';
 import { makeInputs } from '../workloads/reference.ts';
 import { isOp, type OpTask, type OpWorkload } from '../workloads/types.ts';
+import { openGpu } from './gpu.ts';
 import { prepareTraining } from './jax-js-train.ts';
 import type { Prepared, SystemRuntime } from './types.ts';
 
@@ -67,10 +69,12 @@ function prepareOp(workload: OpWorkload): Prepared {
   };
 }
 
-/** Opens jax-js on wasm. */
-export async function open(): Promise<SystemRuntime> {
-  await init('wasm');
-  defaultDevice('wasm');
+/** Opens jax-js on `device`. */
+export async function open(device: 'wasm' | 'webgpu'): Promise<SystemRuntime> {
+  if (device === 'webgpu') openGpu();
+  const available = await init(device);
+  if (!available.includes(device)) throw new Error(`jax-js: expected ${device}, got none`);
+  defaultDevice(device);
   return {
     async prepare(workload) {
       if (isOp(workload)) return prepareOp(workload);

@@ -13,9 +13,12 @@ describe('systems', () => {
       'tenon-cpu-wasm-simd-2t',
       'tenon-cpu-wasm-scalar',
       'tenon-cpu-js',
+      'tenon-webgpu',
       'tfjs-cpu',
       'tfjs-wasm',
+      'tfjs-webgpu',
       'jax-js-wasm',
+      'jax-js-webgpu',
       'ort-web-wasm',
     ]);
     for (const { version } of systems) expect(version).toMatch(/^\d+\.\d+\.\d+$/);

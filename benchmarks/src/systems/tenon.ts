@@ -16,6 +16,7 @@ import {
 import { cpuJs } from '@tenon/cpu-js';
 import { makeInputs } from '../workloads/reference.ts';
 import { isOp, type OpTask, type OpWorkload } from '../workloads/types.ts';
+import { openGpu } from './gpu.ts';
 import type { Prepared, SystemRuntime } from './types.ts';
 
 /** What this file can open. */
@@ -25,10 +26,15 @@ export type TenonBackend =
       readonly name: 'cpu-wasm';
       readonly variant: 'scalar' | 'simd' | 'relaxed';
       readonly threads: number;
-    };
+    }
+  | { readonly name: 'webgpu' };
 
 async function makeBackend(wanted: TenonBackend): Promise<Backend> {
   if (wanted.name === 'cpu-js') return cpuJs();
+  if (wanted.name === 'webgpu') {
+    const gpu = openGpu();
+    return (await import('@tenon/webgpu')).webgpu({ gpu });
+  }
   const { wasm } = await import('@tenon/cpu-wasm');
   const { variant, threads } = wanted;
   const isThreaded = threads > 1 && variant !== 'scalar';
@@ -84,18 +90,21 @@ function compute(task: OpTask, inputs: readonly Tensor[]): Tensor {
   }
 }
 
-function prepareOp(workload: OpWorkload): Prepared {
+function prepareOp(workload: OpWorkload, backend: Backend): Prepared {
   const inputs: Tensor[] = makeInputs(workload).map((data, i) =>
     tensor(data, { shape: workload.inputs[i]!.shape }),
   );
   const { task } = workload;
   if (task.kind === 'dispatch' && task.isTaped) inputs[0] = parameter(inputs[0]!);
   let output: Tensor | undefined;
+  const isSynchronous = backend.capabilities.syncRead;
   return {
     run() {
       // As the other systems do; for what one small operation costs in a program, nobody disposes.
       if (task.kind !== 'dispatch') output?.dispose();
       output = compute(task, inputs);
+      // Where reading is synchronous, everything is done when the call returns.
+      return isSynchronous ? undefined : backend.synchronize();
     },
     async result() {
       if (!output) throw new Error('result: expected a run before it, got none');
@@ -106,10 +115,11 @@ function prepareOp(workload: OpWorkload): Prepared {
 
 /** Opens Tenon on a backend and makes it the default of this process. */
 export async function open(wanted: TenonBackend): Promise<SystemRuntime> {
-  setDefaultBackend(await makeBackend(wanted));
+  const backend = await makeBackend(wanted);
+  setDefaultBackend(backend);
   return {
     async prepare(workload) {
-      if (isOp(workload)) return prepareOp(workload);
+      if (isOp(workload)) return prepareOp(workload, backend);
       const { prepareTraining } = await import('./tenon-train.ts');
       return prepareTraining(workload.task.model);
     },

@@ -113,7 +113,8 @@ function transformer(v: Variables, model: ModelData, backend: string): Forward {
     return linear(joined, `${name}.out_proj`);
   };
   const table = v.get('token.weight')!;
-  // The wasm backend has no gradient of gather (UnsortedSegmentSum): a product with one-hot rows.
+  // Only the cpu backend has the gradient of gather (UnsortedSegmentSum): a product with one-hot
+  // rows.
   const embed = (x: tf.Tensor): tf.Tensor => {
     if (backend === 'cpu') return tf.gather(table, x as tf.Tensor2D);
     const rows = tf.cast(tf.oneHot(tf.reshape(x, [-1]), vocabulary), 'float32');
@@ -158,9 +159,14 @@ export function prepareTraining(name: ModelName, backend: string): Prepared {
   const adam = tf.train.adam(o.learningRate, o.beta1, o.beta2, o.epsilon);
   const list = [...variables.values()];
   const losses: number[] = [];
+  const readLater = async (cost: tf.Scalar): Promise<void> => {
+    losses.push((await cost.data())[0]!);
+    cost.dispose();
+  };
   return {
     run() {
       const cost = adam.minimize(loss, true, list)!;
+      if (backend === 'webgpu') return readLater(cost);
       losses.push(cost.dataSync()[0]!);
       cost.dispose();
     },

@@ -1,25 +1,49 @@
-// TensorFlow.js on its cpu or wasm backend. Eager; NHWC and [in, out] as it wants them, so operands
-// are permuted on the host in prepare and results permuted back. tidy frees what each run makes.
+// TensorFlow.js on its cpu, wasm or webgpu backend. Eager; NHWC and [in, out] as it wants them, so
+// operands are permuted on the host in prepare and results permuted back. tidy frees what each run
+// makes.
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { makeInputs } from '../workloads/reference.ts';
 import { isOp, type OpTask, type OpWorkload } from '../workloads/types.ts';
+import { openGpu } from './gpu.ts';
 import { permute, TO_HWIO, TO_NCHW, TO_NHWC } from './layout.ts';
 import { registerGradients } from './tfjs-gradients.ts';
 import { layerNorm, prepareTraining } from './tfjs-train.ts';
 import type { Prepared, SystemRuntime } from './types.ts';
 
-async function loadBackend(backend: 'cpu' | 'wasm'): Promise<void> {
+/** Its backends that this file can open. */
+export type TfjsBackend = 'cpu' | 'wasm' | 'webgpu';
+
+async function loadBackend(backend: TfjsBackend): Promise<void> {
   if (backend === 'cpu') {
     await import('@tensorflow/tfjs-backend-cpu');
+  } else if (backend === 'webgpu') {
+    openGpu();
+    await import('@tensorflow/tfjs-backend-webgpu');
   } else {
     const wasm = await import('@tensorflow/tfjs-backend-wasm');
     const main = createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm');
     wasm.setWasmPaths(join(dirname(main), '/'));
   }
-  await tf.setBackend(backend);
+  if (!(await tf.setBackend(backend)))
+    throw new Error(`tfjs: expected ${backend}, it did not start`);
   await tf.ready();
+}
+
+/** Waits until the GPU has done what was asked for; elsewhere everything is done at once. */
+async function finisher(backend: TfjsBackend): Promise<(() => Promise<void>) | undefined> {
+  if (backend !== 'webgpu') return undefined;
+  const { WebGPUBackend } = await import('@tensorflow/tfjs-backend-webgpu');
+  const found: unknown = tf.backend();
+  if (!(found instanceof WebGPUBackend)) throw new Error('tfjs: expected its webgpu backend');
+  return async () => {
+    // It submits by itself every 15 dispatches; then there is no encoder to end.
+    found.ensureCommandEncoderReady();
+    found.endComputePassEncoder();
+    found.submitQueue();
+    await found.queue.onSubmittedWorkDone();
+  };
 }
 
 function operands(workload: OpWorkload): tf.Tensor[] {
@@ -67,13 +91,14 @@ function compute(task: OpTask, inputs: readonly tf.Tensor[]): tf.Tensor {
   }
 }
 
-function prepareOp(workload: OpWorkload): Prepared {
+function prepareOp(workload: OpWorkload, finish: (() => Promise<void>) | undefined): Prepared {
   const inputs = operands(workload);
   let output: tf.Tensor | undefined;
   return {
     run() {
       output?.dispose();
       output = tf.tidy(() => compute(workload.task, inputs));
+      return finish?.();
     },
     async result() {
       if (!output) throw new Error('result: expected a run before it, got none');
@@ -84,11 +109,12 @@ function prepareOp(workload: OpWorkload): Prepared {
 }
 
 /** Opens TensorFlow.js on `backend`. */
-export async function open(backend: 'cpu' | 'wasm'): Promise<SystemRuntime> {
+export async function open(backend: TfjsBackend): Promise<SystemRuntime> {
   await loadBackend(backend);
+  const finish = await finisher(backend);
   return {
     async prepare(workload) {
-      if (isOp(workload)) return prepareOp(workload);
+      if (isOp(workload)) return prepareOp(workload, finish);
       await registerGradients();
       return prepareTraining(workload.task.model, backend);
     },

@@ -58,12 +58,18 @@ export class OutOfMemoryError extends TenonError {
   override readonly name: string = 'OutOfMemoryError';
 }
 
-/** The GPU device was lost: nothing on it can be read any more. */
+/**
+ * The GPU device was lost: nothing on it can be read any more. From then on every pending and later
+ * read rejects with it, and ops on the backend throw it, until `backend.recover()`.
+ */
 export class DeviceLostError extends TenonError {
   override readonly name: string = 'DeviceLostError';
 }
 
-/** A generated kernel that the device refused: names the op, and has the whole source. */
+/**
+ * A generated kernel that the device refused: names the op, and has the whole source. The launch
+ * was recorded long before, so it comes from a read of what the launch would have written.
+ */
 export class KernelError extends TenonError {
   override readonly name: string = 'KernelError';
   /** What was to be computed. */

@@ -14,8 +14,12 @@ export interface Snapshot {
 
 /**
  * Copies variables to the host: a model's parameters and buffers, say, every so many steps. After
- * the loss of a GPU device, `backend.recover({ state })` puts them back on a fresh one.
+ * the loss of a GPU device, `backend.recover({ state })` puts them back on a fresh one. Shapes and
+ * dtypes stay; a variable that is named twice is copied once. The copies take `byteLength` bytes of
+ * host memory, and all reads are one submit on webgpu.
  *
+ * @throws DisposedError for a variable that was disposed
+ * @throws DeviceLostError where the device is lost before it is read
  * @example
  * import { takeSnapshot, tensor, variable } from '@tenon/core';
  * const x = variable([1, 2, 3]);

@@ -77,7 +77,8 @@ function dtypesOf(spec: KernelSpec): readonly DType[] {
  * only be awaited.
  *
  * @throws DeviceLostError from everything once the device is lost, until `recover`
- * @throws KernelError from the next read where the device refused a shader or a launch
+ * @throws KernelError where the device refused a shader or a launch: from the reads of what it
+ *   would have written, or from the next read if nobody was waiting
  * @throws OutOfMemoryError from `allocate` beyond `memoryBytes` or the limits of the device
  */
 export class WebGpuBackend implements Backend {

@@ -46,7 +46,7 @@ export interface Opened {
 
 /** More storage buffers than this no region of core's binds. */
 const STORAGE_BUFFERS = 16;
-const FEATURES: readonly GPUFeatureName[] = ['shader-f16', 'subgroups', 'timestamp-query'];
+const FEATURES: readonly GPUFeatureName[] = ['shader-f16', 'subgroups'];
 /** Limits of which everything that the adapter has is asked for. */
 const WANTED = [
   'maxStorageBufferBindingSize',
@@ -139,7 +139,7 @@ export async function openDevice(
     });
   } catch (error) {
     if (error instanceof BackendError) throw error;
-    throw new BackendError(`webgpu: the adapter gave no device: ${String(error)}`);
+    throw new BackendError(`webgpu: expected a device of the adapter, got none: ${String(error)}`);
   }
   return { device, isOwn: true, profile: profileOf(device, adapter.info, options) };
 }

@@ -98,7 +98,10 @@ export class Queue implements Recorder {
     if (block === null) throw new BackendError('webgpu: expected a live buffer, got a freed one');
     if (block.session !== this.session) {
       if (block.session.failure === null) {
-        throw new BackendError('webgpu: got a buffer of another device');
+        throw new BackendError(
+          'webgpu: expected a buffer of this device, got a buffer of another device (move it: ' +
+            'await x.to(backend))',
+        );
       }
       this.session.assertOpen();
       throw new DeviceLostError(

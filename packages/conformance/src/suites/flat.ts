@@ -121,8 +121,9 @@ async function compareHalves(
   else if (typeof memory === 'number') expect(peak - before).toBeLessThan(MOST_GARBAGE);
   if (half === null || end === null) return;
   expect(end.rss).toBeLessThan(1.05 * half.rss);
-  // Beyond what pools keep, nothing grows: half a megabyte is eight steps.
-  expect(end.arrayBuffers).toBeLessThan(half.arrayBuffers + 2 ** 19);
+  // Beyond what pools keep, nothing grows: half a megabyte is eight steps. On a device what is on
+  // its way there and back counts as well: two megabytes, four percent of what the half makes.
+  expect(end.arrayBuffers).toBeLessThan(half.arrayBuffers + (syncRead ? 2 ** 19 : 2 ** 21));
 }
 
 export const flatSuite: Suite = {

@@ -105,9 +105,21 @@ export function adamStep(inputs: AdamInputs, settings: AdamSettings): AdamResult
   };
 }
 /**
- * adamStep for several parameters that share the step's scalars, and assigns: in place where
- * nothing else sees the old values. A backend that has a kernel for it updates several in one
- * launch.
+ * adamStep for several parameters, and assigns the results: in place where nothing else sees the
+ * old values. Those that share the step's scalars are updated in one launch where the backend has
+ * a kernel for it. Per entry, gradient, moments and `largest` have the parameter's shape and dtype,
+ * stepSize, root and decay are 0-d; nothing is returned and no gradient flows.
+ *
+ * @throws ShapeError or DTypeError where an operand does not fit its parameter
+ * @example
+ * import { adamScalars, adamUpdate, tensor, variable } from '@tenon/core';
+ * const [parameter, first, second] = [variable([1, 2]), variable([0, 0]), variable([0, 0])];
+ * const settings = { betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0 } as const;
+ * const { stepSize, root } = adamScalars(tensor(1), tensor(0.5), settings);
+ * const gradient = tensor([1, -1]);
+ * const state = { parameter, gradient, first, second, largest: null };
+ * adamUpdate([{ ...state, stepSize, root, decay: null }], settings);
+ * parameter; // [0.5, 2.5]
  */
 export function adamUpdate(list: readonly AdamVariables[], settings: AdamSettings): void {
   for (const group of adamGroups(list)) {
@@ -231,8 +243,9 @@ const adamScalarsComposite = defineComposite<AdamScalarsAttrs>({
   },
 });
 /**
- * What Adam's update needs of step t (counted from 1) and the learning rate, both 0-d:
- * rate / (1 - β₁ᵗ), √(1 - β₂ᵗ), rate · weightDecay.
+ * What Adam's update needs of step t (counted from 1) and the learning rate, all 0-d and of one
+ * dtype: stepSize = rate / (1 - β₁ᵗ), root = √(1 - β₂ᵗ), decay = rate · weightDecay. One launch,
+ * for any number of parameters; see `adamUpdate` for an example.
  */
 export function adamScalars(
   step: Tensor,

@@ -208,9 +208,11 @@ function fusedInputs(
   if ([k, v].some((x) => formatShape(x.shape.slice(0, -2)) !== batch)) return null;
   const inputs: Tensor[] = [...operands];
   if (mask !== undefined) {
-    // The gradient of an additive mask is as large as the scores.
+    // The gradient of an additive mask is as large as the scores. And one that is as good as -∞ on
+    // a whole row leaves no digits for the logarithm in its log-sum-exp, hence none for gradients.
     const isMask = mask.dtype === 'bool' || isFloat(mask.dtype);
-    if (!isMask || mask.rank > q.rank || isTracked([mask])) return null;
+    if (!isMask || mask.rank > q.rank) return null;
+    if (mask.dtype !== 'bool' && isTracked([q, k, v, mask])) return null;
     const scores = [...q.shape.slice(0, -1), k.shape[k.rank - 2] as number];
     const shape = [...new Array<number>(q.rank - mask.rank).fill(1), ...mask.shape];
     if (shape.some((size, axis) => size !== 1 && size !== scores[axis])) return null;

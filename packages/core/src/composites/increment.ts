@@ -11,7 +11,17 @@ const sumComposite = defineComposite<{ readonly by: number }>({
   decompose: (ops, [x], { by }) => [ops.add(x as Tensor, by)],
 });
 
-/** variable ← variable + by, in place where nothing else sees the old value; no gradient. */
+/**
+ * variable ← variable + by, of any shape, in place where nothing else sees the old value; no
+ * gradient flows. For counters: a step allocates nothing.
+ *
+ * @example
+ * import { increment, variable } from '@tenon/core';
+ * const steps = variable(0);
+ * increment(steps);
+ * increment(steps, 2);
+ * steps; // 3
+ */
 export function increment(variable: Variable, by = 1): void {
   library(() => noGrad(() => assignAll([variable], sumComposite([variable], { by }, [0]))));
 }

@@ -57,7 +57,18 @@ export function sgdStep(
   const [parameter, buffer] = runSgd(inputs, settings, []);
   return { parameter: parameter as Tensor, buffer: buffer ?? null };
 }
-/** sgdStep, and assigns: in place where nothing else sees the old values. */
+/**
+ * sgdStep, and assigns the results: in place where nothing else sees the old values. Gradient and
+ * buffer have the parameter's shape and dtype, rate and share are 0-d; no gradient flows.
+ *
+ * @throws ShapeError or DTypeError where an operand does not fit the parameter
+ * @example
+ * import { sgdUpdate, tensor, variable } from '@tenon/core';
+ * const parameter = variable([1, 2]);
+ * const inputs = { gradient: tensor([1, -1]), rate: tensor(0.5), buffer: null, share: null };
+ * sgdUpdate({ parameter, ...inputs }, { momentum: 0, weightDecay: 0, nesterov: false });
+ * parameter; // [0.5, 2.5]
+ */
 export function sgdUpdate(variables: SgdVariables, settings: SgdSettings): void {
   const { parameter, buffer } = variables;
   library(() => {

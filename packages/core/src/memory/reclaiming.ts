@@ -35,7 +35,7 @@ export interface Reclaimer extends Evictor {
 export class Reclaiming implements Residency {
   readonly advice: string =
     'JavaScript cannot reclaim them before this turn ends: await something in the loop ' +
-    '(await loss.item(), await tick()), use scope(), or compile()';
+    '(await loss.item(), await tick()), or use scope()';
   readonly #set: Reclaimer;
   readonly #limit: number;
   readonly #pressure: number;

@@ -272,7 +272,15 @@ export function contiguous(x: Tensor): Tensor {
     ? x
     : bind(copy, [x], null);
 }
-/** The same values in storage of their own. */
+/**
+ * The same values in storage of their own, dense and of x's shape, also where x is a view or a
+ * constant; the gradient passes through unchanged.
+ *
+ * @example
+ * import { clone, tensor } from '@tenon/core';
+ * const x = tensor([[1, 2], [3, 4]]);
+ * clone(x.transpose()); // [[1, 3], [2, 4]]
+ */
 export function clone(x: Tensor): Tensor {
   requireTensor('clone', x);
   return bind(copy, [x], null);

@@ -379,12 +379,16 @@ test('the text of a shader', () => {
       let firstRow = unit / across % blocks * 4u;
       let part = unit / across / blocks;
       let place0 = placeOf(place + 0u);
-      let z0 = place0[1] * words[2].z + words[3].y; let y0 = place0[2] * words[2].w + words[3].z; let x0 = place0[3] * words[3].x + words[3].w;
-      let column0 = (place0[0] * (words[0].y * words[0].z) + part * inner) * plane + ((z0) * words[1].y + y0) * words[1].z + x0;
+      let start0 = startOf(place0);
+      let z0 = start0[0]; let y0 = start0[1]; let x0 = start0[2];
+      let column0 = (place0[0] * (words[0].y * words[0].z) + part * inner) * plane +
+      ((z0) * words[1].y + y0) * words[1].z + x0;
       let isReal0 = (unit < units) & (place + 0u < places);
       let place1 = placeOf(place + 1u);
-      let z1 = place1[1] * words[2].z + words[3].y; let y1 = place1[2] * words[2].w + words[3].z; let x1 = place1[3] * words[3].x + words[3].w;
-      let column1 = (place1[0] * (words[0].y * words[0].z) + part * inner) * plane + ((z1) * words[1].y + y1) * words[1].z + x1;
+      let start1 = startOf(place1);
+      let z1 = start1[0]; let y1 = start1[1]; let x1 = start1[2];
+      let column1 = (place1[0] * (words[0].y * words[0].z) + part * inner) * plane +
+      ((z1) * words[1].y + y1) * words[1].z + x1;
       let isReal1 = (unit < units) & (place + 1u < places);
       let from0 = part * words[7].w + min(firstRow + 0u + quad, outer - 1u) * words[8].x;
       var sum0_0 = 0.0; var total0_0 = 0.0; var sum0_1 = 0.0; var total0_1 = 0.0;

@@ -20,7 +20,9 @@ right one. A zero of the wrong sign counts as 1, a NaN or an infinity in the wro
 infinite. *Declared* is the bound of \`capabilities.ulp\` that the conformance suite holds, for f32;
 the row's f64 form may be one more; several numbers are cpu-js's, cpu-wasm's and webgpu's.
 cpu-wasm's relaxed variant was measured on a processor that fuses multiply and add; webgpu, which
-has no f64, over SwiftShader: subnormal numbers that became zero there are not counted as errors.`;
+has no f64, over SwiftShader: subnormal numbers that became zero there are not counted as errors.
+Its variant subgroup computes scalars by the same text. Sums and products add in f32 there: one that
+goes beyond 3.4e38 on its way is infinite, where the CPU backends add in f64.`;
 
 const LIMITS = `## Sums, normalization, products
 

@@ -209,7 +209,8 @@ export class WebGpuBackend implements Backend {
 
   /**
    * Goes on with a fresh device after a loss: kernels are compiled again when they are used, and
-   * `state` puts values back. Tensors of the old device stay lost.
+   * `state` puts values back. Tensors of the old device stay lost: where it was not lost before, it
+   * is given up, with all that is on it. A call while another is under way is the same call.
    *
    * @throws BackendError where the lost device was the application's and no other is given, or
    *   where the new one has less than the old one; after dispose

@@ -114,11 +114,13 @@ export function adamStep(inputs: AdamInputs, settings: AdamSettings): AdamResult
  * @example
  * import { adamScalars, adamUpdate, tensor, variable } from '@tenon/core';
  * const [parameter, first, second] = [variable([1, 2]), variable([0, 0]), variable([0, 0])];
- * const settings = { betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0 } as const;
- * const { stepSize, root } = adamScalars(tensor(1), tensor(0.5), settings);
+ * const t = tensor(1);
+ * const rate = tensor(0.5);
+ * const { stepSize, root } = adamScalars(t, rate, { betas: [0.9, 0.999], weightDecay: 0 });
  * const gradient = tensor([1, -1]);
  * const state = { parameter, gradient, first, second, largest: null };
- * adamUpdate([{ ...state, stepSize, root, decay: null }], settings);
+ * const list = [{ ...state, stepSize, root, decay: null }];
+ * adamUpdate(list, { betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0 });
  * parameter; // [0.5, 2.5]
  */
 export function adamUpdate(list: readonly AdamVariables[], settings: AdamSettings): void {

@@ -21,13 +21,13 @@ interface Planned {
 }
 
 /**
- * On a CPU adapter costly values wait for a later loop in the memory of an output that is stored
- * there anyway; if one finds none, all are computed again. A GPU computes them again: arithmetic
- * is cheaper than memory there.
+ * In the variant for CPU adapters costly values wait for a later loop in the memory of an output
+ * that is stored there anyway; if one finds none, all are computed again. A GPU computes them
+ * again: arithmetic is cheaper than memory there.
  */
-function planWithSpills(spec: RegionSpec, isCpu: boolean): Planned {
+function planWithSpills(spec: RegionSpec, isRegister: boolean): Planned {
   const none: Planned = { plan: planRegion(spec, () => false), spills: new Map() };
-  if (!isCpu || spec.reducedRank === 0) return none;
+  if (!isRegister || spec.reducedRank === 0) return none;
   const plan = planRegion(spec, isCostly);
   const spills = new Map<number, number>();
   const taken = new Set<number>();

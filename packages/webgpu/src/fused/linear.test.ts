@@ -88,6 +88,6 @@ test('says what it does not take', () => {
   const { supports } = linearOverride(gpu);
   const types = (...dtypes: ('f32' | 'f64' | 'f16')[]) =>
     dtypes.map((dtype) => ({ shape: [2, 2], dtype }));
-  expect(supports(types('f64', 'f64'), {})).toBe('takes f32 and f16, not f64');
+  expect(supports(types('f64', 'f64'), {})).toMatch(/^takes f32( and f16)?, not f64$/);
   expect(supports(types('f32', 'f16'), {})).toBe('takes one dtype, not f32, f16');
 });

@@ -6,8 +6,8 @@
 import type { FusedSpec, Override, RegionSpec } from '@tenon/core';
 import { type Gpu, GpuKernel } from '../kernel.ts';
 import { Multiplier } from '../kernels/matmul.ts';
-
-type Float = 'f32' | 'f16';
+import type { Float } from '../kernels/matmul-text.ts';
+import { floatSupports } from './fused-shader.ts';
 
 /** Each sum, rounded to dtype; plus element n of the bias. */
 function epilogueOf(dtype: Float, hasBias: boolean): RegionSpec {
@@ -94,12 +94,7 @@ function prepareLinear(spec: FusedSpec, gpu: Gpu): GpuKernel {
 export function linearOverride(gpu: Gpu): Override {
   return {
     epilogue: false,
-    supports: (inputs) => {
-      const dtypes = inputs.map(({ dtype }) => dtype);
-      const [dtype] = dtypes;
-      if (dtype !== 'f32' && dtype !== 'f16') return `takes f32 and f16, not ${dtype}`;
-      return dtypes.every((d) => d === dtype) || `takes one dtype, not ${dtypes.join(', ')}`;
-    },
+    supports: (inputs) => floatSupports(gpu, inputs),
     words: ([x, weight, bias]) => {
       const [rows, inner] = x!.shape as [number, number];
       return [rows, inner, weight!.shape[0]!, bias === undefined ? 0 : 1];

@@ -20,7 +20,8 @@ const PLAIN: readonly number[] = [0, 1];
 const SWAPPED: readonly number[] = [1, 0];
 const WORKSPACE: readonly number[] = [-1];
 
-interface Program {
+/** A pipeline, and which of the launch's buffers follow its inputs. */
+interface Shader {
   readonly pipeline: Pipeline;
   /** Positions in the launch's buffers; -1: the workspace. */
   readonly buffers: readonly number[];
@@ -34,7 +35,7 @@ export class Multiplier {
   private readonly epilogue: RegionSpec;
   /** Inner positions that a subgroup loads together: every subgroup is this large. */
   private readonly broadcast: number;
-  private readonly programs = new Map<string, Program>();
+  private readonly shaders = new Map<string, Shader>();
   private readonly words: Int32Array;
   private readonly bound: GpuBuffer[] = [];
 
@@ -75,7 +76,7 @@ export class Multiplier {
 
   private dispatch(
     recorder: Recorder,
-    { pipeline, buffers: own }: Program,
+    { pipeline, buffers: own }: Shader,
     buffers: readonly GpuBuffer[],
     inputs: readonly number[],
     words: Int32Array,
@@ -89,14 +90,14 @@ export class Multiplier {
     recorder.dispatch(pipeline, bound, words, groups);
   }
 
-  private program(key: string, make: () => Assembled): Program {
-    let program = this.programs.get(key);
-    if (program === undefined) {
+  private shader(key: string, make: () => Assembled): Shader {
+    let shader = this.shaders.get(key);
+    if (shader === undefined) {
       const { source, buffers } = make();
-      program = { pipeline: this.gpu.pipeline(source), buffers };
-      this.programs.set(key, program);
+      shader = { pipeline: this.gpu.pipeline(source), buffers };
+      this.shaders.set(key, shader);
     }
-    return program;
+    return shader;
   }
 
   private target(isPartial: boolean): Target {
@@ -109,13 +110,13 @@ export class Multiplier {
     };
   }
 
-  private productOf(isPartial: boolean): Program {
+  private productOf(isPartial: boolean): Shader {
     const { plan, dtype } = this;
     const broadcast = plan.tile.family === 'subgroup' ? this.broadcast : 0;
     const { tile, aMode, bMode, isSwapped } = plan;
     const modes = `${aMode} ${bMode} ${isSwapped} ${isPartial}`;
     const key = `${tile.family} ${tile.rows} ${tile.columns} ${modes}`;
-    return this.program(key, () => {
+    return this.shader(key, () => {
       const operands = { dtype, a: aMode, b: bMode };
       const target = this.target(isPartial);
       if (tile.family === 'workgroup') return workgroupShader(operands, tile, target);
@@ -125,8 +126,8 @@ export class Multiplier {
     });
   }
 
-  private combineOf(): Program {
-    return this.program(`combine ${this.plan.isSwapped}`, () => combineShader(this.target(false)));
+  private combineOf(): Shader {
+    return this.shader(`combine ${this.plan.isSwapped}`, () => combineShader(this.target(false)));
   }
 }
 

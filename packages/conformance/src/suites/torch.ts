@@ -10,6 +10,7 @@ import { Reads } from '../reads.ts';
 import { gradientAt, TorchCall, type TorchOp, type TorchResult } from '../samples/torch.ts';
 import {
   GRADIENT_TOLERANCE,
+  SINGLE_TOLERANCE,
   SPECIAL_TOLERANCE,
   TORCH_FAMILIES,
   type TorchTolerance,
@@ -114,7 +115,9 @@ async function run(
   const result = await attempt(call, op);
   if (typeof result === 'string') return result;
   const { outputs, mutated } = outputsOf(result);
-  const special = SPECIAL_TOLERANCE[sample.op];
+  const isSingle = !capabilities.dtypes.includes('f64');
+  const special =
+    (isSingle ? SINGLE_TOLERANCE[sample.op] : undefined) ?? SPECIAL_TOLERANCE[sample.op];
   const tolerance = special ?? VALUE_TOLERANCE[sample.family] ?? GRADIENT_TOLERANCE;
   if (outputs.length === 0) throw new Error(`${what}: no outputs`);
   const ignored = capabilities.subnormals ? new Set<number>() : subnormalPlaces(sample);

@@ -8,6 +8,7 @@ import { assignAll, defineComposite, isExclusive } from '../composite.ts';
 import { library } from '../memory/ownership.ts';
 import { expandTo } from '../ops/operand.ts';
 import type { Ops } from '../ops.ts';
+import { sameShape } from '../shape.ts';
 import type { Tensor, Variable } from '../tensor.ts';
 
 export interface AdamSettings {
@@ -185,25 +186,37 @@ const adamStepsComposite = defineComposite<AdamStepsAttrs>({
 });
 /** Runs of parameters that one launch takes. */
 function adamGroups(list: readonly AdamVariables[]): AdamVariables[][] {
-  const [first] = list;
-  if (first === undefined) return [];
-  const { overrides, capabilities } = first.parameter.backend;
-  const scalars = first.decay === null ? 2 : 3;
-  const width = first.largest === null ? 4 : 5;
-  const room = Math.floor((capabilities.maxBuffers - scalars) / width);
-  const most = overrides?.adamSteps === undefined ? 1 : Math.max(1, room);
   const groups: AdamVariables[][] = [];
-  let lastIsReady = false;
   for (const variables of list) {
-    const { parameter, gradient, first: m, second: v, largest } = variables;
-    const state = largest === null ? [parameter, m, v] : [parameter, m, v, largest];
-    const isReady = state.every(isExclusive) && parameter.dtype === 'f32' && gradient.size > 0;
     const last = groups[groups.length - 1];
-    if (isReady && last !== undefined && last.length < most && lastIsReady) last.push(variables);
+    if (last !== undefined && canJoin(last, variables)) last.push(variables);
     else groups.push([variables]);
-    lastIsReady = isReady;
   }
   return groups;
+}
+function canJoin(group: readonly AdamVariables[], next: AdamVariables): boolean {
+  const first = group[0] as AdamVariables;
+  const { backend } = first.parameter;
+  if (backend.overrides?.adamSteps === undefined || next.parameter.backend !== backend)
+    return false;
+  const [scalars, width] = [first.decay === null ? 2 : 3, first.largest === null ? 4 : 5];
+  const room = Math.floor((backend.capabilities.maxBuffers - scalars) / width);
+  const isAlike =
+    next.stepSize === first.stepSize &&
+    next.root === first.root &&
+    next.decay === first.decay &&
+    (next.largest === null) === (first.largest === null);
+  // One memory may not be written twice.
+  const isOther = group.every(({ parameter }) => parameter !== next.parameter);
+  return group.length < room && isAlike && isOther && isReady(first) && isReady(next);
+}
+/** Whether the kernel may take these as they are; what does not fit is refused one by one. */
+function isReady({ parameter, gradient, first, second, largest }: AdamVariables): boolean {
+  const state = largest === null ? [parameter, first, second] : [parameter, first, second, largest];
+  const fits = [...state, gradient].every(
+    ({ shape, dtype }) => dtype === 'f32' && sameShape(shape, parameter.shape),
+  );
+  return fits && gradient.size > 0 && state.every(isExclusive);
 }
 function updateTogether(group: readonly AdamVariables[], settings: AdamSettings): void {
   const { largest, decay, stepSize, root } = group[0] as AdamVariables;

@@ -1,6 +1,15 @@
-import type { AdamStepsAttrs } from '@tenon/core';
+import {
+  type AdamStepsAttrs,
+  adamUpdate,
+  ShapeError,
+  type Tensor,
+  tensor,
+  type Variable,
+  variable,
+} from '@tenon/core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { GpuBuffer } from '../kernel.ts';
+import { type WebGpuBackend, webgpu } from '../node.ts';
 import { type TestGpu, testGpu } from '../test-gpu.ts';
 import { adamStepsOverride, adamStepsShader } from './adam-steps.ts';
 
@@ -103,6 +112,42 @@ for (const [name, attrs] of Object.entries(CASES)) {
     }
   });
 }
+
+/** One entry of adamUpdate's list: the first step from zero moments moves by stepSize · sign(g). */
+function entryOf(backend: WebGpuBackend, gradient: readonly number[], shared: Shared) {
+  const zeros = (): Variable => variable(new Float32Array(gradient.length), { backend });
+  const state = { parameter: zeros(), first: zeros(), second: zeros(), largest: null, decay: null };
+  return { ...state, ...shared, gradient: tensor([...gradient], { backend }) };
+}
+interface Shared {
+  readonly stepSize: Tensor;
+  readonly root: Tensor;
+}
+
+test('only what shares the scalars of a step goes into one launch', async () => {
+  const backend = await webgpu();
+  const settings = { betas: BETAS, eps: 0, weightDecay: 0 };
+  const root = tensor(Math.sqrt(1 - BETAS[1]), { backend });
+  // After one step m is a tenth of the gradient.
+  const same = { stepSize: tensor(10, { backend }), root };
+  const other = { stepSize: tensor(30, { backend }), root };
+  const list = [
+    entryOf(backend, [1, -1], same),
+    entryOf(backend, [2, 2, -2], same),
+    entryOf(backend, [1], other),
+  ];
+  await backend.synchronize();
+  backend.counters();
+  adamUpdate(list, settings);
+  const moved = await Promise.all(list.map(({ parameter }) => parameter.data()));
+  expect(backend.counters().dispatches).toBe(2);
+  for (const [i, wanted] of [[-1, 1], [-1, -1, 1], [-3]].entries()) {
+    for (const [j, want] of wanted.entries()) expect(moved[i]?.[j]).toBeCloseTo(want, 4);
+  }
+  const wrong = { ...entryOf(backend, [1, 1], same), gradient: tensor([1, 1, 1], { backend }) };
+  expect(() => adamUpdate([entryOf(backend, [1, 1], same), wrong], settings)).toThrow(ShapeError);
+  backend.dispose();
+});
 
 test('takes no more buffers than the device', () => {
   const override = adamStepsOverride(gpu);
